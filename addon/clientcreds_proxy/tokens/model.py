@@ -1,0 +1,115 @@
+"""The nouns of a token source: what it is told (`SourceSpec`), what it gives (`Token`), and its clock."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from clientcreds_proxy.secret import Secret
+
+ClientAuth = Literal["auto", "client_secret_basic", "client_secret_post", "none"]
+Params = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant:
+    """One moment, read from two clocks: a token is past when either of them says so."""
+
+    boot: float  # seconds since boot, suspended time included (CLOCK_BOOTTIME)
+    wall: float  # seconds since the epoch
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> Instant:
+        """The present moment on both clocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """How the token request is written."""
+
+    format: Literal["form", "json"] = "form"
+    grant_type: str = "client_credentials"
+    scope_separator: str = " "
+    basic_encoding: Literal["form", "raw"] | None = None  # None: form, and `auto` may try raw as well
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenResponse:
+    """Where the answer holds what: member names, or JSON pointers (RFC 6901) where they start with `/`."""
+
+    token: str = "access_token"
+    expires_in: str = "expires_in"
+    expires_in_unit: Literal["seconds", "milliseconds"] = "seconds"
+    expires_at: str | None = None
+    token_types: tuple[str, ...] = ("Bearer",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """When a token counts as past."""
+
+    skew_seconds: float = 10
+    default_ttl_seconds: float | Literal["never"] = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTls:
+    """TLS towards the authorization server. PEM text, never a path."""
+
+    ca: str | None = None  # None: the system's trust store
+    cert: str | None = None
+    key: Secret | None = None
+    insecure_skip_verify: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """How the authorization server is reached."""
+
+    timeout_seconds: float = 5  # the whole fetch, retries included
+    max_retries: int = 3
+    proxy: Secret | None = None  # a URL, which may hold a password
+    tls: ClientTls = field(default_factory=ClientTls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """One token source of the configuration, validated, its secrets resolved."""
+
+    name: str
+    token_url: str
+    client_id: str
+    client_secrets: tuple[Secret, ...]  # tried in order; empty with `none`
+    client_auth: ClientAuth = "auto"
+    scopes: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    resource: tuple[str, ...] = ()
+    endpoint_params: Params = ()
+    token_request: TokenRequest = field(default_factory=TokenRequest)
+    token_response: TokenResponse = field(default_factory=TokenResponse)
+    expiry: Expiry = field(default_factory=Expiry)
+    client: Client = field(default_factory=Client)
+    api_headers: tuple[tuple[str, str], ...] = ()  # set on every API request that gets this token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token as the authorization server gave it."""
+
+    value: Secret
+    token_type: str = "Bearer"  # as the server wrote it
+    scope: tuple[str, ...] | None = None  # granted; None where the answer does not say
+    lifetime: float | None  # seconds from `requested`; None: never expires; 0 or less: not to be cached
+    requested: Instant  # the moment before the token request left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obtained:
+    """A token for one request, and whether that request waited for it."""
+
+    token: Token
+    how: Literal["cached", "fetched"]
+    key: str  # of the cache entry it came from, for `reject`
