@@ -3,10 +3,10 @@
 import re
 from typing import Literal
 
-Ambiguity = Literal["dot segment", "encoded slash", "empty segment", "unsafe character"]
+Ambiguity = Literal["a dot segment", "an encoded slash", "an empty segment", "an unsafe character"]
 
 # `.` and `..`, also before path parameters: Tomcat cuts `;…` off before it resolves the dots.
-DOT_SEGMENT = re.compile(r"\.\.?(?:(?:;|%3B).*)?", re.DOTALL)
+_DOT_SEGMENT = re.compile(r"\.\.?(?:(?:;|%3B).*)?", re.DOTALL)
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _OUTSIDE_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -40,14 +40,14 @@ def ambiguities(path: str) -> frozenset[Ambiguity]:
     comparable = _comparable(path)
     found: set[Ambiguity] = set()
     # A server that decodes %2F first sees the dots between two of them as a segment.
-    if any(DOT_SEGMENT.fullmatch(part) for part in _SEPARATORS.split(comparable)):
-        found.add("dot segment")
+    if any(_DOT_SEGMENT.fullmatch(part) for part in _SEPARATORS.split(comparable)):
+        found.add("a dot segment")
     if "%2F" in comparable:
-        found.add("encoded slash")
+        found.add("an encoded slash")
     if "//" in comparable:
-        found.add("empty segment")
+        found.add("an empty segment")
     if not comparable.startswith("/") or _UNSAFE.search(comparable):
-        found.add("unsafe character")
+        found.add("an unsafe character")
     return frozenset(found)
 
 

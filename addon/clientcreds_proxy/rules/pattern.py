@@ -2,18 +2,20 @@
 
 import re
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from clientcreds_proxy.rules.host import ip_literal, normalise, split_host_port
-from clientcreds_proxy.rules.path import DOT_SEGMENT, segments_of
+from clientcreds_proxy.rules.path import ambiguities, segments_of
 
 ANY_SEGMENT = "*"
 ANY_SEGMENTS = "**"
 
 _WILDCARDS = {"one": "*.", "many": "**."}
 _NAMED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_.-]*\}")
-_FORBIDDEN_IN_PATHS = re.compile(r"[\x00-\x20?#\\\x7f]|%(?:[01][0-9A-Fa-f]|5[Cc]|7[Ff])")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+Places = frozenset[int]  # in a path pattern: how many of its segments are used up, in every possible way
 
 
 class PatternError(ValueError):
@@ -44,34 +46,48 @@ class HostPattern:
 class PathPattern:
     """A path, segment by segment: a text, `*` (one segment, not empty) or `**` (any number, also none).
 
-    A segment `{name}` is kept as `*`. No text segment is `*` or `**`: those are the wildcards.
+    A segment `{name}` is kept as `*`. No text holds `*`, so wildcards are told by their texts.
     """
 
     segments: tuple[str, ...]
     text: str  # as the configuration has it
 
+    @property
+    def start(self) -> Places:
+        """The places in the pattern before any segment of a path."""
+        return self._places({0})
+
+    def after(self, places: Places, segment: str) -> Places:
+        """The places that a further segment of a path leads to; none where it does not fit."""
+        return self._places({following for place in places for following in self._step(place, segment)})
+
+    def ends_at(self, places: Places) -> bool:
+        """Whether a path that has led to these places may end there."""
+        return len(self.segments) in places
+
     def matches(self, segments: tuple[str, ...]) -> bool:
         """Whether a request's `path.segments_of` are one of these paths."""
-        reached = {0}  # how many of the pattern's segments the path has used up, all ways at once
-        for segment in (*segments, None):
-            for used in sorted(reached):
-                while self.segments[used : used + 1] == (ANY_SEGMENTS,):
-                    reached.add(used := used + 1)
-            if segment is not None:
-                reached = {after for used in reached for after in self._after(used, segment)}
-        return len(self.segments) in reached
+        return self.ends_at(reduce(self.after, segments, self.start))
 
-    def _after(self, used: int, segment: str) -> tuple[int, ...]:
-        if used == len(self.segments):
-            return ()
-        expected = self.segments[used]
-        if expected == ANY_SEGMENTS:
-            return (used,)
-        fits = bool(segment) if expected == ANY_SEGMENT else expected == segment
-        return (used + 1,) if fits else ()
+    def _step(self, place: int, segment: str) -> tuple[int, ...]:
+        match self.segments[place : place + 1]:
+            case (expected,) if expected == ANY_SEGMENTS:
+                return (place,)
+            case (expected,) if expected == segment or (expected == ANY_SEGMENT and segment):
+                return (place + 1,)
+        return ()
+
+    def _places(self, reached: set[int]) -> Places:
+        for place in range(len(self.segments)):
+            if place in reached and self.segments[place] == ANY_SEGMENTS:
+                reached.add(place + 1)  # `**` may stand for no segment at all
+        return frozenset(reached)
 
     def __str__(self) -> str:
         return self.text
+
+
+EVERY_PATH = PathPattern(segments=(ANY_SEGMENTS,), text="/**")
 
 
 def parse_host(text: str) -> tuple[HostPattern, int | None]:
@@ -99,19 +115,18 @@ def parse_path(text: str) -> PathPattern:
     """The pattern that `match.path` means. Characters outside ASCII count as their UTF-8 escapes."""
     if not text.startswith("/"):
         raise PatternError(f"{text!r} is no path; expected it to start with /")
-    if found := _FORBIDDEN_IN_PATHS.search(text):
-        raise PatternError(f"{text!r} holds {found.group()!r}; expected a path alone, as it stands in a URL")
+    if "?" in text or "#" in text:
+        raise PatternError(f"{text!r} holds more than a path; expected it without ? and #")
     if _BAD_ESCAPE.search(text):
         raise PatternError(f"{text!r} holds % without two hexadecimal digits; expected %25 for the sign")
-    segments = segments_of(text)
-    if "" in segments[:-1]:
-        raise PatternError(f"{text!r} holds //; expected single slashes")
-    return PathPattern(segments=tuple(_segment(segment, text) for segment in segments), text=text)
+    if refused := ambiguities(text) - {"an encoded slash"}:
+        raise PatternError(
+            f"{text!r} holds {' and '.join(sorted(refused))}; expected what all servers read alike"
+        )
+    return PathPattern(segments=tuple(_segment(segment, text) for segment in segments_of(text)), text=text)
 
 
 def _segment(segment: str, text: str) -> str:
-    if DOT_SEGMENT.fullmatch(segment):
-        raise PatternError(f"{text!r} holds the segment {segment!r}; expected the path that it leads to")
     if segment in (ANY_SEGMENT, ANY_SEGMENTS):
         return segment
     if _NAMED.fullmatch(segment):
