@@ -1,9 +1,23 @@
 """The one interface that every modifier, group and filter has."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
+from clientcreds_proxy.errors import ClientcredsError
 from clientcreds_proxy.martian.message import Request, Response
+from clientcreds_proxy.martian.problem import Path
+
+Phase = Literal["request", "response"]
+Phases = frozenset[Phase]
+
+REQUEST: Phases = frozenset({"request"})
+RESPONSE: Phases = frozenset({"response"})
+BOTH: Phases = REQUEST | RESPONSE
+
+
+class ModifierFailed(ClientcredsError):
+    """A modifier can't do its work on this message: a request is then not sent."""
 
 
 class Modifier(Protocol):
@@ -20,7 +34,7 @@ class Modifier(Protocol):
         ...
 
     def modify_request(self, request: Request) -> Request:
-        """The request as it goes on."""
+        """The request as it goes on; `ModifierFailed` where it must not go on."""
         ...
 
     def modify_response(self, response: Response, request: Request) -> Response:
@@ -30,3 +44,33 @@ class Modifier(Protocol):
     def children(self) -> Iterator["Modifier"]:
         """The modifiers inside this one, in the order they were declared."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithoutEffect:
+    """A modifier that changes nothing, by its nature."""
+
+    name: str
+    at: Path
+
+    @property
+    def changes_requests(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def changes_responses(self) -> bool:
+        """Never."""
+        return False
+
+    def modify_request(self, request: Request) -> Request:
+        """The request as it came."""
+        return request
+
+    def modify_response(self, response: Response, request: Request) -> Response:  # noqa: ARG002 - Modifier's form
+        """The response as it came."""
+        return response
+
+    def children(self) -> Iterator[Modifier]:
+        """None."""
+        return iter(())
