@@ -10,7 +10,7 @@ Problem = tuple[Path, str]
 
 
 class ModifierError(ClientcredsError):
-    """A tree that can't be used; `problems` holds every one of them, in the order of the tree."""
+    """A tree that can't be used; `problems` holds everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
