@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
 
 ClientAuth = Literal["auto", "client_secret_basic", "client_secret_post", "none"]
@@ -33,7 +34,7 @@ class TokenRequest:
     grant_type: str = "client_credentials"
     scope_separator: str = " "
     basic_encoding: Literal["form", "raw"] | None = None  # None: form, and `auto` may try raw as well
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # a value may be an API key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,19 +81,19 @@ class SourceSpec:
     """One token source of the configuration, validated, its secrets resolved."""
 
     name: str
-    token_url: str
+    token_url: str = field(repr=False)  # its query may hold a key
     client_id: str
     client_secrets: tuple[Secret, ...]  # tried in order; empty with `none`
     client_auth: ClientAuth = "auto"
     scopes: tuple[str, ...] = ()
     audience: tuple[str, ...] = ()
     resource: tuple[str, ...] = ()
-    endpoint_params: Params = ()
+    endpoint_params: Params = field(default=(), repr=False)  # KrakenD's recipes put secrets here
     token_request: TokenRequest = field(default_factory=TokenRequest)
     token_response: TokenResponse = field(default_factory=TokenResponse)
     expiry: Expiry = field(default_factory=Expiry)
     client: Client = field(default_factory=Client)
-    api_headers: tuple[tuple[str, str], ...] = ()  # set on every API request that gets this token
+    api_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent along with this token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +114,43 @@ class Obtained:
     token: Token
     how: Literal["cached", "fetched"]
     key: str  # of the cache entry it came from, for `reject`
+
+
+class ErrorAnswer(Exception):  # noqa: N818 - what a server said, told as the cause of a `TokenFailure`
+    """An authorization server's answer without a token: its status, `error` and `error_description`."""
+
+    def __init__(self, *, status: int, error: str | None, description: str | None) -> None:
+        super().__init__(f"status {status}, error {error}")
+        self.status = status
+        self.error = error  # RFC 6749 §5.2; None where there is none or it is no error code
+        self.description = description  # for the log alone: printable, 200 characters at most
+
+
+def described(failure: TokenFailure) -> str | None:
+    """The server's `error_description`: for people who run the proxy, never for the request's sender."""
+    cause = failure.__cause__
+    return cause.description if isinstance(cause, ErrorAnswer) else None
+
+
+Change = Literal["fetched", "recovered", "circuit_closed", "failed", "circuit_opened"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEvent:
+    """How one fetch of a source ended."""
+
+    source: str
+    change: Change
+    news: bool  # False: the same again (one more renewal, one more failure of the same kind)
+    fingerprint: str | None = None  # of the token that came
+    lifetime: float | None = None  # of that token, in seconds; None also where it never expires
+    failure: TokenFailure | None = None
+    next_try_seconds: float | None = None  # no token request is made for this long after a failure
+
+
+class Observer(Protocol):
+    """Who is told how fetches end."""
+
+    def __call__(self, event: SourceEvent, /) -> None:
+        """Take note; called after the waiting requests were served."""
+        ...

@@ -1,0 +1,114 @@
+"""A token source at work: what a request asks for its token."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from clientcreds_proxy.errors import TokenRejected
+from clientcreds_proxy.tokens.cache import Demand, TokenCache
+from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts, refused_as_client
+from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
+
+
+class Fetch(Protocol):
+    """Where tokens come from (`fetch.HttpFetch`)."""
+
+    async def __call__(self, spec: SourceSpec, attempts: Sequence[Attempt]) -> Granted:
+        """A token within `timeout_seconds`, by the first attempt that is not refused as client."""
+        ...
+
+
+class Reread(Protocol):
+    """Where secrets come from once more."""
+
+    async def __call__(self) -> SourceSpec | None:
+        """The source with its secrets as they are now; None where it is gone."""
+        ...
+
+
+class TokenSource:
+    """One source of the configuration, as long as that configuration is in use.
+
+    The cache's key holds the secrets. Where they turn out to have changed, the source moves to the new
+    key: whoever waits under the old one is served from the new one, and the old one is forgotten.
+    """
+
+    def __init__(
+        self, spec: SourceSpec, *, cache: TokenCache, fetch: Fetch, reread: Reread | None = None
+    ) -> None:
+        self._cache = cache
+        self._fetch = fetch
+        self._reread = reread
+        self._worked: Attempt | None = None
+        self._use(spec)
+
+    @property
+    def spec(self) -> SourceSpec:
+        """As configured, with the secrets in use."""
+        return self._spec
+
+    @property
+    def key(self) -> str:
+        """Of its entry in the cache."""
+        return self._demand.key
+
+    def cached(self) -> Obtained | None:
+        """A token that needs no waiting, without any: for the hot path."""
+        token = self._cache.cached(self._demand)
+        return None if token is None else Obtained(token=token, how="cached", key=self._demand.key)
+
+    async def token(self) -> Obtained:
+        """A token, waited for if need be; raises a TokenFailure."""
+        obtained = self.cached()
+        if obtained is None:
+            token = await self._cache.get(self._demand)
+            obtained = Obtained(token=token, how="fetched", key=self._demand.key)
+        return obtained
+
+    def reject(self, obtained: Obtained) -> bool:
+        """Tell that the API answered 401 to it; whether asking again can bring another token."""
+        return self._cache.reject(obtained.key, obtained.token)
+
+    def forget(self) -> None:
+        """Drop its token and its remembered failures."""
+        self._cache.forget(self._demand.key)
+
+    def _use(self, spec: SourceSpec) -> None:
+        self._spec = spec
+        self._demand = self._demand_for(spec, rereads=True)
+
+    def _demand_for(self, spec: SourceSpec, *, rereads: bool) -> Demand:
+        async def fetch() -> Token:
+            return await (self._ask_and_reread(spec) if rereads else self._ask(spec))
+
+        return Demand(
+            key=cache_key(spec), source=spec.name, skew_seconds=spec.expiry.skew_seconds, fetch=fetch
+        )
+
+    async def _ask(self, spec: SourceSpec) -> Token:
+        granted = await self._fetch(spec, attempts(spec, self._worked))
+        self._worked = granted.attempt
+        return granted.token
+
+    async def _ask_and_reread(self, spec: SourceSpec) -> Token:
+        deadline = asyncio.get_running_loop().time() + spec.client.timeout_seconds
+        try:
+            return await self._ask(spec)
+        except TokenRejected as refusal:
+            if self._reread is None or not refused_as_client(refusal):
+                raise
+            try:
+                async with asyncio.timeout_at(deadline):  # one deadline for all of it
+                    fresh = await self._reread()
+                    if fresh is None or cache_key(fresh) == cache_key(spec):
+                        raise
+                    return await self._move_to(fresh)
+            except TimeoutError:
+                raise refusal from None
+
+    async def _move_to(self, fresh: SourceSpec) -> Token:
+        """The token of the new key, fetched there by one flight, which others may already wait for."""
+        self._cache.forget(self._demand.key)
+        self._use(fresh)
+        return await self._cache.get(self._demand_for(fresh, rereads=False))
