@@ -68,7 +68,7 @@ class Rule:
     modifiers: tuple[Modifier, ...] = ()
     upgrade_to_https: bool = False
     on_unauthorized: Literal["retry", "pass"] = "retry"
-    on_token_failure: Literal["refuse", "pass_without_token"] = "refuse"  # noqa: S105 - a policy
+    on_token_failure: Literal["refuse", "pass_without_token"] = "refuse"
     allowed_clients: ClientList | None = None  # None: whoever may use the proxy
     allow_plain_http: bool = False
     allow_cross_site: bool = False

@@ -4,6 +4,7 @@ What is reported is certain. A rule that only several earlier ones together shad
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from clientcreds_proxy.rules.index import RuleIndex
 from clientcreds_proxy.rules.matching import SCHEMES, Ports, all_arrivals, arrivals
@@ -30,12 +31,9 @@ def _taker_of(rule: Rule, index: RuleIndex) -> Rule | None:
     port = 0 if ports == "any" else min(ports)
     path = (rule.match.paths or (EVERY_PATH,))[0]
     segments = tuple(segment for segment in path.segments if segment != ANY_SEGMENTS)
-    for earlier in index.candidates(_one_of(rule.match.hosts[0]), port, segments):
-        if earlier is rule:
-            break
-        if _takes_all(earlier, rule):
-            return earlier
-    return None
+    candidates = index.candidates(_one_of(rule.match.hosts[0]), port, segments)
+    earlier = takewhile(lambda candidate: candidate is not rule, candidates)
+    return next((candidate for candidate in earlier if _takes_all(candidate, rule)), None)
 
 
 def _takes_all(earlier: Rule, later: Rule) -> bool:
