@@ -1,1 +1,1 @@
-
+"""What one can see: the log."""

@@ -1,0 +1,195 @@
+"""mitmproxy's hooks. They hand one request from room to room, and refuse it where a room says no.
+
+`requestheaders` is a request from top to bottom. It is that hook because a streamed body's headers have left
+before `request` runs, and it is async because it may wait for a token.
+"""
+
+import asyncio
+import time
+import traceback
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import ClientHelloData, TlsData
+
+from clientcreds_proxy.errors import InternalError, Refusal, ShuttingDown
+from clientcreds_proxy.observe.log import Log
+from clientcreds_proxy.proxy import answer, attach, listen, refusal, start, tunnel
+from clientcreds_proxy.proxy.credential import obtain
+from clientcreds_proxy.proxy.fail_closed import fail_closed
+from clientcreds_proxy.proxy.guard import Guard
+from clientcreds_proxy.proxy.house import House
+from clientcreds_proxy.proxy.passage import Passage, Passages
+from clientcreds_proxy.proxy.wire import Wire
+
+DRAIN_SECONDS = 10.0
+
+
+class ClientCreds:
+    """The addon: `addons = [ClientCreds()]`."""
+
+    name = "clientcreds"
+    house: House  # from `configure` on, before any connection; no property, for mitmproxy looks at those
+
+    def __init__(self) -> None:
+        self._wire = Wire()
+        self._passages = Passages(time.monotonic)
+        self._guard = Guard(self._passages, self.refuse)
+        self._closing = False
+
+    # --- the addon's own life ------------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        """Name our options, and take our place at the wire."""
+        start.add_options(loader)
+        start.or_exit(self._wire.install)
+
+    def configure(self, updated: set[str]) -> None:  # noqa: ARG002 - mitmproxy's signature
+        """Read the configuration when mitmproxy starts; refuse options that would expose a token."""
+        if not hasattr(self, "house"):
+            self.house = start.or_exit(lambda: House(start.config_path()))
+        start.or_exit(lambda: start.check_options(self.house.policy))
+
+    def running(self) -> None:
+        """Listen on loopback only, look last at every request, follow the configuration."""
+        ctx.master.addons.add(self._guard)
+        listen.bind_to_loopback()
+        start.show_ruled_flows_only()
+        self.house.follow()
+
+    def done(self) -> "asyncio.Task[None] | None":
+        """Let requests in flight finish where the proxy ends; a plain `def`, or mitmproxy's reload dies."""
+        self._closing = ctx.master.should_exit.is_set()
+        if self._guard.name in ctx.master.addons.lookup:
+            ctx.master.addons.remove(self._guard)
+        return asyncio.ensure_future(self._leave())
+
+    async def _leave(self) -> None:
+        if self._closing:
+            await self._passages.drained(DRAIN_SECONDS)
+        self._wire.uninstall()
+        if hasattr(self, "house"):
+            await self.house.aclose()
+
+    # --- a connection --------------------------------------------------------------------------------
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Drop what comes from elsewhere before the listener has moved to loopback."""
+        listen.drop_if_foreign(client)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Refuse a tunnel that no request could use. The client sees the status line only."""
+        if flow.response:
+            return
+        try:
+            tunnel.admit_connect(flow, self.house.policy)
+        except Refusal as refused:
+            flow.response = refusal.answer_connect(refusal.Refused(refusal=refused))
+            self.house.log.access(tunnel.line_of(flow, refused))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing goes on
+            self.report(error)
+            flow.response = refusal.answer_connect(
+                refusal.Refused(refusal=InternalError("a bug of clientcreds"))
+            )
+
+    def next_layer(self, next_layer: layer.NextLayer) -> None:
+        """Tunnel hosts without a rule."""
+        tunnel.pass_untouched(next_layer, self.house.policy)
+
+    def tls_clienthello(self, hello: ClientHelloData) -> None:
+        """Tunnel hosts without a rule in modes where only TLS names the host."""
+        tunnel.pass_untouched_by_name(hello, self.house.policy)
+
+    def tls_start_server(self, tls: TlsData) -> None:
+        """Verify a ruled host's certificate against the destination."""
+        tunnel.pin_server_name(tls, self.house.policy)
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """The last word on a connection, in modes that have no CONNECT to refuse."""
+        try:
+            tunnel.admit_socks(data, self.house.policy)
+        except Refusal as refused:
+            data.server.error = f"clientcreds: {refused.reason}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing goes on
+            self.report(error)
+            data.server.error = "clientcreds: internal_error"
+
+    # --- a request -----------------------------------------------------------------------------------
+
+    @fail_closed
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Find the rule, get the token, run the modifiers, attach: one request from top to bottom."""
+        if flow.error or flow.response or not flow.live:
+            return  # refused by mitmproxy, or by its proxyauth
+        policy = self.house.policy
+        passage = self._passages.enter(flow, policy)
+        if self._closing:
+            raise ShuttingDown("the proxy was told to stop")
+        passage.finding = policy.gate.find(passage.arrival)
+        decision = passage.decision = policy.gate.admit(passage.arrival, passage.finding)
+        if decision is None:
+            self._passages.leave(flow)  # passes as it is
+            return
+        await obtain(flow, passage, decision)
+        attach.prepare(flow, passage, decision)
+        attach.attach(flow, passage, decision, self._wire)
+        flow.comment = passage.comment
+
+    @fail_closed
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Hold back a 401 to our token; let every other answer stream."""
+        passage = self._passages.of(flow)
+        if passage is None or passage.refused is not None:
+            return
+        passage.send_again = await answer.is_worth_another(flow, passage)
+        if not passage.send_again:
+            answer.finish_head(flow, passage)
+
+    @fail_closed
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """Send a request once more where its 401 was held back; the answer is complete after that."""
+        passage = self._passages.of(flow)
+        if passage is not None and passage.send_again and passage.refused is None:
+            await answer.try_again(flow, passage, self._wire)
+            answer.finish_head(flow, passage)
+        self._finish(flow, status=flow.response.status_code if flow.response else None)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """The exchange broke: the API can't be reached, its TLS failed, or the client went away."""
+        passage = self._passages.of(flow)
+        refused = passage.refused.refusal.status if passage and passage.refused else None
+        self._finish(flow, status=refused, broken=flow.error.msg if flow.error else None)
+
+    # --- its end -------------------------------------------------------------------------------------
+
+    def refuse(self, flow: http.HTTPFlow, refused: Refusal) -> None:
+        """Answer this request ourselves; the log's line follows with the end of the flow."""
+        passage = self._passages.of(flow)
+        rule, token_source = passage.names if passage else (None, None)
+        ours = refusal.Refused(refusal=refused, rule=rule, token_source=token_source)
+        if passage is not None:
+            passage.refused = ours
+            self._forget(passage)
+            flow.comment = passage.comment
+        cut = refusal.refuse(flow, ours)
+        if cut is not None:
+            self.house.log.event("warning", cut, {"rule": rule, "reason": refused.reason})
+
+    def report(self, error: Exception) -> None:
+        """Log a bug of ours with its traceback."""
+        self.house.log.event(
+            "error", "a bug of clientcreds", {"traceback": "".join(traceback.format_exception(error))}
+        )
+
+    def _finish(self, flow: http.HTTPFlow, *, status: int | None, broken: str | None = None) -> None:
+        passage = self._passages.leave(flow)
+        if passage is None:
+            return
+        self._forget(passage)
+        self.house.log.access(passage.line(status=status, broken=broken, now=time.monotonic()))
+
+    def _forget(self, passage: Passage) -> None:
+        while passage.placeholders:
+            self._wire.forget(passage.placeholders.pop())

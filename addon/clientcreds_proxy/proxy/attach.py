@@ -1,0 +1,83 @@
+"""Steps 3 and 4: modifiers run, the destination is looked at once more, the credential goes in.
+
+All of it happens in one go, after everything that waits: nothing runs between the look and the attaching.
+What goes into the flow is a placeholder; `wire.py` swaps it.
+"""
+
+from mitmproxy import http
+
+from clientcreds_proxy.errors import DestinationMismatch
+from clientcreds_proxy.proxy import facts
+from clientcreds_proxy.proxy.passage import Passage
+from clientcreds_proxy.proxy.wire import Sealed, Wire
+from clientcreds_proxy.rules.decision import Decision
+from clientcreds_proxy.rules.host import normalise, split_host_port
+
+HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
+NOT_FOR_THE_API = ("Proxy-Authorization", "Proxy-Connection")
+
+
+def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
+    """Make the request what the API is to see, but for the credential."""
+    request = flow.request
+    if request.scheme != decision.destination.scheme:
+        # the scheme first: both setters rewrite Host, and the port is left out where it is the scheme's own
+        request.scheme = decision.destination.scheme
+        request.port = decision.destination.port
+    before = after = facts.request_of(flow)
+    for modifier in decision.rule.modifiers:
+        after = modifier.modify_request(after)
+    facts.write_request(flow, before, after)
+    passage.sent = after
+    for name in NOT_FOR_THE_API:
+        request.headers.pop(name, None)
+    if decision.credential == "attach":
+        request.headers.pop(decision.rule.attach.header, None)  # the client's own: the rule says `replace`
+    request.stream = not is_held(request)
+
+
+def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire) -> None:
+    """Put a placeholder for the obtained token, and the source's `api_headers`, into the request."""
+    if passage.obtained is None or decision.rule.token_source is None:
+        return
+    _look_again(flow, decision)
+    _put(flow.request, passage, decision, wire)
+    for name, value in passage.policy.sources[decision.rule.token_source].spec.api_headers:
+        flow.request.headers[name] = value
+
+
+def attach_again(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
+    """The same for a copy of the request that is sent once more with the token obtained since."""
+    _put(request, passage, decision, wire)
+
+
+def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
+    if passage.obtained is None:
+        return
+    here = facts.as_mitmproxy_names_it(request)
+    placeholder = wire.seal(Sealed(value=passage.obtained.token.value, destination=here))
+    passage.placeholders.append(placeholder)
+    rule = decision.rule
+    request.headers[rule.attach.header] = f"{rule.attach.scheme} {placeholder}".lstrip()
+
+
+def _look_again(flow: http.HTTPFlow, decision: Decision) -> None:
+    """Refuse where a modifier led the request, or its Host header, to a server that no rule names."""
+    now = facts.destination_of(flow)
+    if now != decision.destination:
+        raise DestinationMismatch(f"a modifier led the request to {now.scheme}://{now.host}:{now.port}")
+    try:
+        host = normalise(split_host_port(flow.request.host_header or "")[0])
+    except ValueError:
+        host = ""
+    if not any(pattern.matches(host) for pattern in decision.rule.match.hosts):
+        raise DestinationMismatch("a modifier set a Host header that the rule does not name")
+
+
+def is_held(request: http.Request) -> bool:
+    """Whether the body is kept until the answer's head is there.
+
+    A request without a body is not streamed either way: mitmproxy sees its end with its head.
+    """
+    length = request.headers.get("content-length")
+    return length is not None and int(length) <= HELD_BODY

@@ -1,0 +1,133 @@
+"""What mitmproxy knows of a request, as the values that rules and modifiers are written for."""
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.proxy import mode_specs
+
+from clientcreds_proxy.martian.message import Request, Response
+from clientcreds_proxy.rules.decision import Arrival
+from clientcreds_proxy.rules.host import normalise
+from clientcreds_proxy.rules.model import Destination, RequestFacts, Scheme
+
+NOWHERE = ""  # a host that no rule can name
+
+# Modes in which the client names the server it wants, so that the destination is a name.
+_NAMED = (
+    mode_specs.RegularMode,
+    mode_specs.UpstreamMode,
+    mode_specs.Socks5Mode,
+    mode_specs.ReverseMode,
+)
+
+
+def arrival_of(flow: http.HTTPFlow) -> Arrival:
+    """The request as it reached the proxy."""
+    request = flow.request
+    return Arrival(
+        facts=RequestFacts(destination=destination_of(flow), method=request.method, target=request.path),
+        named=tuple(name for name in (request.headers.get("host"), request.authority) if name),
+        server_name=_server_name(flow),
+        headers=tuple(request.headers.items(multi=True)),
+        client_address=client_address(flow.client_conn),
+        client_user=proxy_user(flow),
+        upstream_verified=not ctx.options.ssl_insecure and bool(ctx.options.validate_inbound_headers),
+    )
+
+
+def destination_is_named(client: connection.Client) -> bool:
+    """Whether the destination is what the client asked for; in transparent modes it is a bare address."""
+    return isinstance(client.proxy_mode, _NAMED)
+
+
+def destination_of(flow: http.HTTPFlow) -> Destination:
+    """Where the bytes really go; where that is a bare address, the TLS name, which is then verified."""
+    scheme = scheme_of(flow.request)
+    host: str | None = flow.request.host
+    if not destination_is_named(flow.client_conn):
+        host = flow.client_conn.sni if scheme == "https" and flow.client_conn.tls else None
+    return Destination(scheme=scheme, host=normal_or_nowhere(host), port=flow.request.port)
+
+
+def as_mitmproxy_names_it(request: http.Request) -> Destination:
+    """The destination in mitmproxy's own spelling: what it connects to."""
+    return Destination(scheme=scheme_of(request), host=request.host, port=request.port)
+
+
+def scheme_of(request: http.Request) -> Scheme:
+    """Mitmproxy's scheme, as one of the two that there are."""
+    return "https" if request.scheme == "https" else "http"
+
+
+def normal_or_nowhere(host: str | None) -> str:
+    """The host in normal form; `NOWHERE` for what is no host."""
+    try:
+        return normalise(host) if host else NOWHERE
+    except ValueError:
+        return NOWHERE
+
+
+def client_address(client: connection.Client) -> str:
+    """The client's address, without its port."""
+    return str(client.peername[0])
+
+
+def proxy_user(flow: http.HTTPFlow) -> str | None:
+    """The user of mitmproxy's `proxyauth`, whose password is taken out of what mitmproxy stores."""
+    known = flow.metadata.get("proxyauth")
+    if known is None:
+        return None
+    flow.metadata["proxyauth"] = (known[0], "***")
+    return str(known[0])
+
+
+def request_of(flow: http.HTTPFlow) -> Request:
+    """The request as modifiers see it."""
+    request = flow.request
+    headers = tuple(request.headers.items(multi=True))
+    if "host" not in request.headers:  # HTTP/2 names the host in :authority
+        headers = (("Host", request.host_header or ""), *headers)
+    return Request(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host,
+        port=request.port,
+        target=request.path,
+        headers=headers,
+    )
+
+
+def write_request(flow: http.HTTPFlow, before: Request, after: Request) -> None:
+    """Put into the flow what modifiers changed."""
+    if after is before:
+        return
+    request = flow.request
+    in_headers = "host" in request.headers
+    host = next((value for name, value in after.headers if name.lower() == "host"), None)
+    fields = [pair for pair in after.headers if in_headers or pair[0].lower() != "host"]
+    request.headers = _headers(fields)
+    if not in_headers and host is not None:
+        request.authority = host
+
+
+def response_of(response: http.Response) -> Response:
+    """The response as modifiers see it."""
+    return Response(status=response.status_code, headers=tuple(response.headers.items(multi=True)))
+
+
+def write_response(response: http.Response, before: Response, after: Response) -> None:
+    """Put into the response what modifiers changed."""
+    if after is before:
+        return
+    response.status_code = after.status
+    response.headers = _headers(list(after.headers))
+
+
+def _server_name(flow: http.HTTPFlow) -> str | None:
+    """The TLS name that the client sent inside its tunnel; in reverse mode it names the proxy itself."""
+    client = flow.client_conn
+    if isinstance(client.proxy_mode, mode_specs.ReverseMode):
+        return None
+    return client.sni if flow.request.scheme == "https" and client.tls else None
+
+
+def _headers(fields: list[tuple[str, str]]) -> http.Headers:
+    return http.Headers([(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields])

@@ -1,0 +1,52 @@
+"""An exception in a hook: mitmproxy would log it and forward the request as it stands. We refuse it."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Protocol, cast
+
+from mitmproxy import http
+
+from clientcreds_proxy.errors import InternalError, Refusal
+
+
+class Refuses(Protocol):
+    """What a class needs so that its hooks can be decorated."""
+
+    def refuse(self, flow: http.HTTPFlow, refusal: Refusal) -> None:
+        """Answer this request ourselves."""
+        ...
+
+    def report(self, error: Exception) -> None:
+        """Log a bug of ours with its traceback."""
+        ...
+
+
+def fail_closed[S: Refuses, R](
+    hook: Callable[[S, http.HTTPFlow], R],
+) -> Callable[[S, http.HTTPFlow], R]:
+    """The hook, sync or async, with every exception turned into a refusal of its flow."""
+
+    def end(self: S, flow: http.HTTPFlow, error: Exception) -> None:
+        if isinstance(error, Refusal):
+            self.refuse(flow, error)
+        else:
+            self.report(error)
+            self.refuse(flow, InternalError("this is a bug of clientcreds; its log has the details"))
+
+    @wraps(hook)
+    async def asynchronous(self: S, flow: http.HTTPFlow) -> None:
+        try:
+            await cast("Awaitable[None]", hook(self, flow))
+        except Exception as error:  # noqa: BLE001 - all of them, that is the point
+            end(self, flow, error)
+
+    @wraps(hook)
+    def synchronous(self: S, flow: http.HTTPFlow) -> None:
+        try:
+            hook(self, flow)
+        except Exception as error:  # noqa: BLE001 - all of them, that is the point
+            end(self, flow, error)
+
+    wrapped = asynchronous if inspect.iscoroutinefunction(hook) else synchronous
+    return cast("Callable[[S, http.HTTPFlow], R]", wrapped)

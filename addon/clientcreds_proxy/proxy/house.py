@@ -1,0 +1,158 @@
+"""The configuration at work: opened once, followed while the proxy runs, exchanged as a whole.
+
+A change is read beside the old configuration and takes its place only when it is good. Tokens stay: they lie
+under keys that hold all that shapes them, so an unchanged source finds its token again.
+"""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from clientcreds_proxy.config.load import Config, attempt
+from clientcreds_proxy.errors import ConfigError
+from clientcreds_proxy.observe.events import tell
+from clientcreds_proxy.observe.log import Log
+from clientcreds_proxy.proxy import start
+from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.rules.decision import Gate
+from clientcreds_proxy.rules.rulebook import RuleBook
+from clientcreds_proxy.tokens.cache import TokenCache
+from clientcreds_proxy.tokens.clock import SystemClock
+from clientcreds_proxy.tokens.fetch import HttpFetch
+from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec
+from clientcreds_proxy.tokens.source import Reread, TokenSource
+
+LOOK_SECONDS = 1.0
+
+
+class House:
+    """One configuration after the other, the tokens that outlive them, and the log."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the configuration; raises a `ConfigError`."""
+        first = attempt(path)
+        if first.config is None:
+            raise ConfigError(first.problems)
+        self._path = path
+        self._files = first.files
+        self._signature = _signature(first.files)
+        self._clock = SystemClock()
+        self._cache = TokenCache(clock=self._clock, observer=self._tell)
+        self._follower: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[bool] | None = None
+        self.policy = self._policy_of(first.config, None)
+        self.log = _log_of(first.config)
+        self._say_what_is_open()
+
+    def follow(self) -> None:
+        """Look for changes from now on; needs a running event loop."""
+        self._follower = asyncio.get_running_loop().create_task(self._look())
+
+    async def reload(self) -> bool:
+        """Read the file, its includes and its secrets again; whether that gave a good configuration.
+
+        Asked for twice at a time, it reads once.
+        """
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().create_task(self._read_again())
+        reading = self._reading
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            if reading.done() and self._reading is reading:
+                self._reading = None
+
+    async def aclose(self) -> None:
+        """End what runs in the background."""
+        for task in (self._follower, self._reading):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        await self._cache.aclose()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                path = start.config_path()
+                if path != self._path or _signature(self._files) != self._signature:
+                    self._path = path
+                    await self.reload()
+            except Exception as error:  # noqa: BLE001 - following must not end
+                self.log.event("error", "the configuration can't be followed", {"error": str(error)})
+
+    async def _read_again(self) -> bool:
+        # In a thread, for a `${cmd:…}` may take 10 s; it gets a path and gives back frozen values.
+        before = _signature(self._files)
+        read = await asyncio.to_thread(attempt, self._path)
+        # What changed while it was read is seen at the next look: the older signature stands for it.
+        self._signature = before if read.files == self._files else _signature(read.files)
+        self._files = read.files
+        if read.config is None:
+            return self._stay([str(problem) for problem in read.problems])
+        policy = self._policy_of(read.config, self.policy)
+        try:
+            start.check_options(policy)
+        except start.StartError as error:
+            return self._stay([str(error)])
+        self.policy = policy
+        self.log = _log_of(read.config)
+        self._cache.keep_only({source.key for source in policy.sources.values()})
+        self._say_what_is_open()
+        return True
+
+    def _stay(self, reasons: list[str]) -> bool:
+        for reason in reasons:
+            self.log.event("error", reason)
+        self.log.event("error", "the configuration was not changed: the old rules stay in force")
+        return False
+
+    def _policy_of(self, config: Config, before: Policy | None) -> Policy:
+        kept = before.sources if before else {}
+        sources: dict[str, TokenSource] = {}
+        for name, spec in config.sources.items():
+            old = kept.get(name)
+            sources[name] = old if old is not None and old.spec == spec else self._source_of(spec)
+        gate = Gate(
+            book=RuleBook(config.rules), allowed_clients=config.allowed_clients, unmatched=config.unmatched
+        )
+        return Policy(config=config, gate=gate, sources=sources)
+
+    def _source_of(self, spec: SourceSpec) -> TokenSource:
+        fetch = HttpFetch(clock=self._clock)
+        return TokenSource(spec, cache=self._cache, fetch=fetch, reread=self._reread(spec.name))
+
+    def _reread(self, name: str) -> Reread:
+        async def reread() -> SourceSpec | None:
+            await self.reload()
+            return self.policy.config.sources.get(name)
+
+        return reread
+
+    def _tell(self, event: SourceEvent) -> None:
+        tell(self.log, event)
+
+    def _say_what_is_open(self) -> None:
+        config = self.policy.config
+        for warning in config.warnings:
+            self.log.event("warning", str(warning))
+        sizes = f"{len(config.rules)} rules, {len(config.sources)} token sources"
+        self.log.event("info", f"{self._path}: {sizes}")
+
+
+def _signature(files: tuple[Path, ...]) -> tuple[object, ...]:
+    """What changes when a file does, or the symbolic link that leads to it, or a folder gets another file."""
+    return tuple(_stamp(file) for file in files)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def _log_of(config: Config) -> Log:
+    return Log(start.log_writer(), form=config.log.format, level=config.log.level)

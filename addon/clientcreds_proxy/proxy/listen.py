@@ -1,0 +1,60 @@
+"""Where the proxy listens: loopback, unless the user names another address and says who may come in."""
+
+from ipaddress import ip_address
+from typing import Any
+
+from mitmproxy import connection, ctx
+from mitmproxy.proxy import mode_specs
+
+from clientcreds_proxy.rules.host import is_loopback
+
+# Modes that listen on no address of ours, or on one that the system chooses.
+_ADDRESSLESS = (mode_specs.LocalMode, mode_specs.TunMode)
+LOOPBACK = "127.0.0.1"
+
+
+def modes() -> list[mode_specs.ProxyMode]:
+    """The proxy modes that the options ask for."""
+    return [mode_specs.ProxyMode.parse(mode) for mode in ctx.options.mode]
+
+
+def addresses_named() -> list[str]:
+    """Every address that the user told mitmproxy to listen on (`--listen-host`, `--mode …@HOST:PORT`)."""
+    return [host for mode in modes() if (host := mode.listen_host(ctx.options.listen_host))]
+
+
+def beyond_loopback() -> list[str]:
+    """Named addresses that other machines can reach."""
+    return [host for host in addresses_named() if not is_loopback(host)]
+
+
+def bind_to_loopback() -> None:
+    """Move listeners that nobody gave an address to 127.0.0.1; to be called from `running`.
+
+    mitmproxy listens on every address by default, and a script is loaded too late to change that before
+    the port opens. Until then `drop_if_foreign` closes what comes in from elsewhere.
+    """
+    unnamed = [mode for mode in modes() if not mode.listen_host(ctx.options.listen_host)]
+    if ctx.options.listen_host or not unnamed or any(isinstance(mode, _ADDRESSLESS) for mode in unnamed):
+        return
+    port = ctx.options.listen_port
+    if not port and len(modes()) == 1 and modes()[0].custom_listen_port is None:
+        port = _port_in_use() or port  # `-p 0`: stay on the port that the system gave
+    ctx.options.update(listen_host=LOOPBACK, listen_port=port, server=False)
+    ctx.options.update(server=True)
+
+
+def drop_if_foreign(client: connection.Client) -> None:
+    """Close a connection that came to another address than loopback while the listener is being moved."""
+    if not addresses_named() and not _is_local(client.sockname[0]):
+        client.error = "clientcreds listens on loopback only"
+
+
+def _is_local(address: str) -> bool:
+    parsed = ip_address(address.partition("%")[0])
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+def _port_in_use() -> int | None:
+    proxyserver: Any = ctx.master.addons.get("proxyserver")
+    return next((address[1] for address in proxyserver.listen_addrs()), None)

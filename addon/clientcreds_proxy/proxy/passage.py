@@ -1,0 +1,101 @@
+"""One request on its way through the proxy: what was decided about it, and what the log will say."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+
+from clientcreds_proxy.errors import TokenFailure
+from clientcreds_proxy.martian.message import Request
+from clientcreds_proxy.observe.log import AccessLine, TokenUse
+from clientcreds_proxy.proxy.facts import arrival_of
+from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.proxy.refusal import Refused
+from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
+from clientcreds_proxy.rules.path import path_of
+from clientcreds_proxy.tokens.model import Obtained
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Passage:
+    """The notes that one hook leaves for the next. They live outside the flow, which mitmproxy stores."""
+
+    arrival: Arrival
+    policy: Policy  # as it was when the request came: a reload does not change the rules under it
+    started: float  # seconds, on the clock of `Passages`
+    finding: Finding | None = None
+    decision: Decision | None = None
+    obtained: Obtained | None = None
+    token_use: TokenUse = "none"
+    placeholders: list[str] = field(default_factory=list)
+    sent: Request | None = None  # after the modifiers, without the token
+    without_token: TokenFailure | None = None  # why it goes on without a token, or with a 401
+    refused: Refused | None = None
+    send_again: bool = False  # the first answer was a 401 to our token, and is held back
+
+    @property
+    def names(self) -> tuple[str | None, str | None]:
+        """The rule and the token source, where there are any."""
+        rule = self.finding.rule if self.finding else None
+        return (rule.name, rule.token_source) if rule else (None, None)
+
+    @property
+    def comment(self) -> str:
+        """What mitmweb and the console show beside the flow; `~comment ^clientcreds` finds it."""
+        rule, token_source = self.names
+        outcome = self.refused.refusal.reason if self.refused else f"token={self.token_use}"
+        return f"clientcreds rule={rule or '-'} token_source={token_source or '-'} {outcome}"
+
+    def line(self, *, status: int | None, broken: str | None, now: float) -> AccessLine:
+        """The log's line about it; `broken` is why the exchange has no proper end."""
+        rule, token_source = self.names
+        facts = self.arrival.facts
+        failure = self.refused.refusal if self.refused else self.without_token
+        return AccessLine(
+            rule=rule,
+            token_source=token_source,
+            client=self.arrival.client_address,
+            method=facts.method,
+            host=facts.destination.host,
+            path=path_of(facts.target),
+            status=status,
+            reason=failure.reason if failure else broken,
+            duration_ms=round((now - self.started) * 1000),
+            token=self.token_use,
+        )
+
+
+class Passages:
+    """All requests that are in the proxy now."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._by_flow: WeakKeyDictionary[http.HTTPFlow, Passage] = WeakKeyDictionary()
+        self._empty = asyncio.Event()
+
+    def enter(self, flow: http.HTTPFlow, policy: Policy) -> Passage:
+        """Begin to follow a request."""
+        passage = Passage(arrival=arrival_of(flow), policy=policy, started=self._clock())
+        self._by_flow[flow] = passage
+        return passage
+
+    def of(self, flow: http.HTTPFlow) -> Passage | None:
+        """What is known about this request; None for one that is none of our business, or is over."""
+        return self._by_flow.get(flow)
+
+    def leave(self, flow: http.HTTPFlow) -> Passage | None:
+        """Follow it no longer."""
+        passage = self._by_flow.pop(flow, None)
+        if not self._by_flow:
+            self._empty.set()
+        return passage
+
+    async def drained(self, seconds: float) -> None:
+        """Come back when every request is over, or after this long."""
+        self._empty.clear()
+        if self._by_flow:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)

@@ -1,0 +1,119 @@
+"""Our own answers: RFC 9457 problem documents with a `Proxy-Status` (RFC 9209), and uploads that meet one."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from math import ceil
+
+from mitmproxy import ctx, http
+from mitmproxy.utils import human
+
+from clientcreds_proxy.errors import Refusal
+
+SMALL_UPLOAD = 1024 * 1024  # bytes that are read before a refusal is sent
+UNKNOWN_UPLOAD_SECONDS = 1.0  # how long an upload of unknown length may take to turn out small
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A refusal with the names of the rule and the token source that it is about."""
+
+    refusal: Refusal
+    rule: str | None = None
+    token_source: str | None = None
+
+
+def answer(refused: Refused) -> http.Response:
+    """The refusal as it goes to the client."""
+    refusal = refused.refusal
+    problem: dict[str, str | int | None] = {
+        "type": f"urn:clientcreds:{refusal.reason}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "reason": refusal.reason,
+        "rule": refused.rule,
+        "token_source": refused.token_source,
+        "error": refusal.error,
+    }
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Proxy-Status": f'clientcreds; error={_proxy_error(refusal.status)}; details="{refusal.reason}"',
+    }
+    retry_after = refusal.retry_after
+    if retry_after is None and refusal.status == 503:
+        retry_after = 1
+    if retry_after is not None:
+        problem["retry_after"] = max(1, ceil(retry_after))
+        headers["Retry-After"] = str(problem["retry_after"])
+    if refusal.status == 405:
+        headers["Allow"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+    body = {name: value for name, value in problem.items() if value is not None}
+    return http.Response.make(refusal.status, json.dumps(body, indent=1) + "\n", headers)
+
+
+def answer_connect(refused: Refused) -> http.Response:
+    """The answer to a CONNECT: clients show only its status line, so the reason stands there."""
+    response = answer(refused)
+    response.reason = f"clientcreds: {refused.refusal.reason}"
+    return response
+
+
+def refuse(flow: http.HTTPFlow, refused: Refused) -> str | None:
+    """Answer this request ourselves; gives back why its upload is cut, where it is.
+
+    A local answer reaches a client only after its whole upload, and one beside `request.stream` crashes
+    mitmproxy's layer: so nothing streams from here on, small bodies are read, large ones are cut.
+    """
+    flow.response = answer(refused)
+    flow.request.stream = False
+    size = _announced_size(flow.request)
+    if size is None:
+        asyncio.get_running_loop().call_later(UNKNOWN_UPLOAD_SECONDS, _cut_if_unread, flow)
+        return None
+    if size <= min(SMALL_UPLOAD, _streaming_threshold()):
+        return None
+    _cut(flow)
+    return f"upload of {size} bytes cut"
+
+
+def _proxy_error(status: int) -> str:
+    if status < 500:
+        return "http_request_denied"
+    return "proxy_internal_error" if status == 500 else "proxy_internal_response"
+
+
+def _announced_size(request: http.Request) -> int | None:
+    """Bytes of the body as the head announces it; None: unknown (chunked, or an HTTP/2 stream left open)."""
+    if "content-length" in request.headers:
+        return int(request.headers["content-length"])  # mitmproxy has refused what is no number
+    if request.is_http2 or request.is_http3 or "transfer-encoding" in request.headers:
+        return None
+    return 0
+
+
+def _streaming_threshold() -> float:
+    """Above this size mitmproxy streams on its own (`stream_large_bodies`), whatever we set."""
+    size = human.parse_size(ctx.options.stream_large_bodies)
+    return float("inf") if size is None else size
+
+
+def _cut_if_unread(flow: http.HTTPFlow) -> None:
+    if flow.live and flow.request.timestamp_end is None:
+        _cut(flow)
+
+
+def _cut(flow: http.HTTPFlow) -> None:
+    """End an upload now: RST_STREAM in HTTP/2, a reset connection in HTTP/1.
+
+    `flow.kill()` would leave an HTTP/1 client that is still sending hanging, and leak its socket.
+    """
+    if flow.request.is_http2 or flow.request.is_http3:
+        if flow.killable:
+            flow.kill()
+        return
+    handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
+    io = handler.transports.get(flow.client_conn) if handler else None
+    if io and io.writer:
+        asyncio.get_running_loop().call_soon(io.writer.transport.abort)

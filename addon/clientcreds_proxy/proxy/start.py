@@ -1,0 +1,117 @@
+"""How the addon starts: its options, and every reason not to start, told in one readable message.
+
+In `configure` a `sys.exit` prints nothing but what was printed before and never opens the port; mitmproxy's
+own ways (an OptionsError, an error in the log) would add a traceback, or listen for a moment.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mitmproxy import ctx, exceptions
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import mode_specs
+
+from clientcreds_proxy.config.find import find
+from clientcreds_proxy.errors import ClientcredsError
+from clientcreds_proxy.observe.log import LEVELS, Level
+from clientcreds_proxy.proxy import listen
+from clientcreds_proxy.proxy.facts import normal_or_nowhere
+from clientcreds_proxy.proxy.policy import Policy
+
+RULED_FLOWS = "~comment ^clientcreds"
+
+
+class StartError(ClientcredsError):
+    """A combination of mitmproxy's options that would expose a token."""
+
+
+def add_options(loader: Loader) -> None:
+    """Name our options. All are texts: a malformed number would leave mitmproxy running without us."""
+    loader.add_option(
+        "clientcreds_config",
+        str,
+        "",
+        "The rules: a YAML file. Default: $CLIENTCREDS_CONFIG, clientcreds.yaml here, config/rules.yaml.",
+    )
+    for name in ("httpx", "httpcore"):  # mitmproxy's root logger is at DEBUG: they would print token URLs
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def config_path() -> Path:
+    """The file that the options, the environment or the working directory name."""
+    return find(ctx.options.clientcreds_config or None, environ=os.environ)
+
+
+def or_exit[T](step: Callable[[], T]) -> T:
+    """What `step` gives, or the end of mitmproxy with the reason on stderr and nothing else."""
+    try:
+        return step()
+    except ClientcredsError as error:
+        if is_running():
+            raise exceptions.OptionsError(str(error)) from error
+        print(error, file=sys.stderr)  # noqa: T201 - the log is not there yet
+        sys.exit(1)
+
+
+def is_running() -> bool:
+    """Whether mitmproxy has started: then nothing of ours may end it."""
+    return bool(ctx.master.addons.get("proxyserver").is_running)
+
+
+def check_options(policy: Policy) -> None:
+    """Raise a `StartError` where mitmproxy's options would expose a token."""
+    beyond = listen.beyond_loopback()
+    if beyond and not (policy.config.names_clients or ctx.options.proxyauth):
+        raise StartError(
+            f"clientcreds: listening on {', '.join(beyond)} lets other machines use the tokens of this one; "
+            "say who may in allowed_clients, set mitmproxy's proxyauth, or listen on 127.0.0.1"
+        )
+    for mode in listen.modes():
+        if not isinstance(mode, mode_specs.ReverseMode):
+            continue
+        host, port = mode.address[0], mode.address[1]
+        if not policy.covers(normal_or_nowhere(host), port):
+            continue
+        for option, why in _REVERSE.items():
+            if getattr(ctx.options, option):
+                raise StartError(
+                    f"clientcreds: {option} can't be used in reverse mode to {host}:{port}, "
+                    f"which has rules: {why}"
+                )
+
+
+_REVERSE = {
+    "keep_host_header": "the request would name another server than the one it goes to",
+    "upstream_auth": "it would overwrite the header that the rule attaches",
+}
+
+
+def show_ruled_flows_only() -> None:
+    """Let mitmdump print ruled flows alone, unless the user chose a filter."""
+    if "dumper_filter" in ctx.options and not ctx.options.dumper_filter:
+        ctx.options.update(dumper_filter=RULED_FLOWS)
+
+
+def log_writer() -> Callable[[str, Level], None]:
+    """Where the log's lines go: stdout as they are, or mitmproxy's console, which owns the terminal."""
+    if type(ctx.master).__module__.startswith("mitmproxy.tools.console"):
+        return lambda line, level: logging.getLogger("clientcreds").log(_LOGGING[level], line)
+    return _write_line
+
+
+def _write_line(line: str, level: Level) -> None:
+    verbosity = ctx.options.termlog_verbosity if "termlog_verbosity" in ctx.options else "info"  # `-q`: error
+    least = {"warn": "warning", "alert": "warning"}.get(verbosity, verbosity)
+    if LEVELS.index(level) >= LEVELS.index(least if least in LEVELS else "info"):
+        print(line, flush=True)  # noqa: T201 - this is the log
+
+
+_LOGGING: dict[Level, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
