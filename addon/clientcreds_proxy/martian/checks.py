@@ -1,6 +1,7 @@
 """What may stand in a header that a modifier writes, removes or looks for.
 
-Each check gives the problem in words, or None. What a value holds is never quoted: it may be a secret.
+Each check gives the problem in words, or None. A text is quoted where it is one of the names below alone:
+any other may come from a secret.
 """
 
 import re
@@ -22,7 +23,7 @@ def name_problem(name: str) -> str | None:
     """Why this is no header's name."""
     if _TOKEN.fullmatch(name):
         return None
-    return f"{shown(name)} is not a header name: letters, digits and hyphens were expected"
+    return "not a header's name, expected letters, digits and hyphens"
 
 
 def write_problem(name: str) -> str | None:

@@ -183,7 +183,7 @@ def _end_here(fields: Fields) -> Modifier:
     That is what a proxy owes the field (RFC 9110 §7.6.1). KrakenD sends it on, together with what it lists.
     """
     names = [name.strip(" \t") for name in fields.header_value("value").split(",")]
-    for name in names:
+    for name in filter(None, names):
         if problem := _end_problem(name):
             fields.report("value", problem)
     return RemoveHeaders(keys=frozenset(name.lower() for name in names), phases=fields.phases)

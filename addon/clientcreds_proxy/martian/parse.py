@@ -93,13 +93,9 @@ def _scope(fields: Fields, kind: Kind) -> Phases:
     chosen: set[Phase] = set()
     for path, word in fields.entries("scope"):
         if word not in ("request", "response"):
-            fields.tree.report(path, f"expected 'request' or 'response', found {_word(word)}")
+            fields.tree.report(path, "expected 'request' or 'response'")
         elif word not in kind.phases:
             fields.tree.report(path, f"{kind.name} has no {word} phase, only {' and '.join(kind.phases)}")
         else:
             chosen.add(word)
     return frozenset(chosen)
-
-
-def _word(word: object) -> str:
-    return shown(word) if isinstance(word, str) else kind_of(word)

@@ -216,7 +216,7 @@ def test_host_is_neither_appended_nor_an_id() -> None:
 
 @pytest.mark.parametrize("modifier", ["header.Modifier", "header.Append"])
 def test_connection_ends_the_headers_that_it_lists(modifier: str) -> None:
-    tree = {modifier: {"name": "connection", "value": "X-Foo,\tx-bar"}}
+    tree = {modifier: {"name": "connection", "value": "X-Foo,,\tx-bar"}}
 
     assert requested(tree, ("X-Foo", "1"), ("X-Bar", "2"), ("Connection", "upgrade"), ("C", "3")) == (
         ("Connection", "upgrade"),
@@ -232,8 +232,7 @@ def test_connection_ends_the_headers_that_it_lists(modifier: str) -> None:
         ("Keep-Alive", "'Connection' may only list headers that end here, 'Keep-Alive' can't"),
         ("X-Foo, Host", "'Connection' may only list headers that end here, 'Host' can't"),
         ("Content-Length", "'Connection' may only list headers that end here, 'Content-Length' can't"),
-        ("X Foo", "'X Foo' is not a header name: letters, digits and hyphens were expected"),
-        ("", "'' is not a header name: letters, digits and hyphens were expected"),
+        ("X Foo", "not a header's name, expected letters, digits and hyphens"),
     ],
 )
 def test_connection_lists_headers_alone(value: str, message: str) -> None:
@@ -257,7 +256,7 @@ def test_names_are_tokens(name: str) -> None:
         {"header.Blacklist": {"names": [name]}},
     ):
         ((_, message),) = problems_of(tree)
-        assert message == f"{name!r} is not a header name: letters, digits and hyphens were expected"
+        assert message == "not a header's name, expected letters, digits and hyphens"
 
 
 def test_names_of_a_blacklist_are_text() -> None:
