@@ -1,0 +1,140 @@
+"""The keys of a token source. What they mean for each other is checked in `source.py`."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from clientcreds_proxy.config import fields
+
+_LATER_METHODS = ("client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth")
+
+
+class Keys(BaseModel):
+    """A mapping of the file: other keys than these are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+    LATER: ClassVar[frozenset[str]] = frozenset()  # keys of later versions: known, but nothing happens here
+
+
+def _supported(value: object) -> object:
+    if value in _LATER_METHODS:
+        raise ValueError(f"{value} is not supported by this version")
+    return value
+
+
+class TokenRequest(Keys):
+    """How the token request is written."""
+
+    format: Literal["form", "json"] = "form"
+    """Body of the token request: form (RFC 6749) or json (Auth0 and a few others take both)."""
+    grant_type: fields.Text = "client_credentials"
+    """The grant_type parameter."""
+    scope_separator: Annotated[str, Field(min_length=1)] = " "
+    """What stands between two scopes. A blank in RFC 6749; some providers want a comma."""
+    basic_encoding: Literal["form", "raw"] = "form"
+    """Whether client id and secret are form-urlencoded inside Basic (RFC 6749 §2.3.1) or sent raw. Absent:
+    form, and client_auth auto may try raw as well."""
+    headers: dict[fields.TokenRequestHeader, fields.HeaderValue] = Field(default={}, repr=False)
+    """Further headers of the token request."""
+
+
+class TokenResponse(Keys):
+    """Where the answer holds what: names of members, or JSON pointers that start with /."""
+
+    token: fields.Member = "access_token"
+    """Member that holds the token."""
+    expires_in: fields.Member = "expires_in"
+    """Member that holds the token's lifetime."""
+    expires_in_unit: Literal["seconds", "milliseconds"] = "seconds"
+    """Unit of that lifetime."""
+    expires_at: fields.Member = ""
+    """Member that holds the time of expiry, where there is one."""
+    token_types: Annotated[list[fields.Text], Field(min_length=1)] = ["Bearer"]
+    """The token types to accept, compared without case."""
+
+
+class Expiry(Keys):
+    """When a token counts as past."""
+
+    skew_seconds: fields.SecondsOrZero = 10
+    """A token is not used any more this long before its expiry."""
+    default_ttl_seconds: fields.Ttl = 300
+    """Lifetime of a token whose answer names none. never: until the API refuses it, as KrakenD does."""
+
+
+class SourceAttach(Keys):
+    """What a rule's attach starts from."""
+
+    header: fields.HeaderName = "Authorization"
+    """Header that carries the token."""
+    scheme: fields.AuthScheme = "Bearer"
+    """Word before the token. Empty: the token alone."""
+
+
+class Tls(Keys):
+    """TLS towards the authorization server. PEM text, or the path of a PEM file."""
+
+    ca: fields.Certificates = ""
+    """The certificate authorities to trust instead of the system's."""
+    cert: fields.Certificates = ""
+    """Our client certificate, with its chain."""
+    key: fields.PrivateKey = Field(default="", repr=False)
+    """The private key of cert, unencrypted."""
+    insecure_skip_verify: bool = False
+    """Do not verify the authorization server's certificate. For tests only."""
+
+
+class Client(Keys):
+    """How the authorization server is reached."""
+
+    timeout_seconds: fields.Seconds = 5
+    """Bound on one whole fetch of a token, retries included."""
+    max_retries: Annotated[int, Field(ge=0)] = 3
+    """Further attempts after a 408, a 5xx or a connection that fails."""
+    proxy: fields.ProxyUrl = Field(default="", repr=False)
+    """Proxy for token requests. HTTP_PROXY and its like are ignored: they may point to this proxy."""
+    tls: Tls = Tls()
+    """TLS towards the authorization server."""
+
+
+class TokenSource(Keys):
+    """Where tokens come from: one client of one authorization server."""
+
+    LATER = frozenset(
+        {"issuer", "preset", "assertion", "dpop", "certificate_bound", "verify", "caller", "store"}
+    )
+
+    token_url: fields.TokenUrl = Field(repr=False)
+    """The token endpoint. https, unless it is on loopback."""
+    client_id: fields.Text
+    """The client id that the authorization server gave to this application. Numbers need quotes."""
+    client_secret: fields.Secrets = Field(default=[], repr=False)
+    """The client secret, best as a reference like ${env:NAME} or ${file:PATH}. Or a list, tried in order:
+    [current, next]."""
+    client_auth: Annotated[
+        Literal["auto", "client_secret_basic", "client_secret_post", "none"], BeforeValidator(_supported)
+    ] = "auto"
+    """How the client authenticates. auto: client_secret_basic first, and what the server takes is kept."""
+    scopes: fields.Scopes = []
+    """The scopes to ask for: a list, or one text separated by commas or blanks. Absent: no scope
+    parameter."""
+    audience: fields.Texts = []
+    """The audience parameter (Auth0 and others), one or a list."""
+    resource: fields.Texts = []
+    """The resource parameter (RFC 8707), one or a list."""
+    endpoint_params: dict[fields.Text, fields.Params] = Field(default={}, repr=False)
+    """Further fields of the token request, each with one value or a list of them."""
+    token_request: TokenRequest = TokenRequest()
+    """How the token request is written, for providers that differ."""
+    token_response: TokenResponse = TokenResponse()
+    """Where the answer holds what, for providers that differ."""
+    expiry: Expiry = Expiry()
+    """When a token counts as past."""
+    attach: SourceAttach = SourceAttach()
+    """Where rules that use this source put the token, unless they say otherwise themselves."""
+    api_headers: dict[fields.HeaderName, fields.HeaderValue] = Field(default={}, repr=False)
+    """Headers to set on every API request that gets this token, such as an API key."""
+    client: Client = Client()
+    """How the authorization server is reached."""

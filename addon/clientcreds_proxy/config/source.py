@@ -1,0 +1,165 @@
+"""A token source's keys among each other: what contradicts, what is risky, and the `SourceSpec` they make."""
+
+from collections.abc import Iterator, Mapping
+
+from clientcreds_proxy.config.model_source import Tls, TokenSource
+from clientcreds_proxy.config.pem import belong_together
+from clientcreds_proxy.config.place import Place
+from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.model import (
+    Client,
+    ClientAuth,
+    ClientTls,
+    Expiry,
+    Params,
+    SourceSpec,
+    TokenRequest,
+    TokenResponse,
+)
+
+_CREDENTIALS = ("client_id", "client_secret")
+
+
+def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
+    """The source, its problems and warnings noted at `place`."""
+    _check_credentials(model, place)
+    _check_endpoint_params(model, place.at("endpoint_params"))
+    _check_audiences(model, place)
+    return SourceSpec(
+        name=name,
+        token_url=model.token_url,
+        client_id=model.client_id,
+        client_secrets=tuple(Secret(secret) for secret in model.client_secret),
+        client_auth=_client_auth(model),
+        scopes=tuple(model.scopes),
+        audience=tuple(model.audience),
+        resource=tuple(model.resource),
+        endpoint_params=_params(model.endpoint_params),
+        token_request=_token_request(model),
+        token_response=_token_response(model),
+        expiry=Expiry(
+            skew_seconds=model.expiry.skew_seconds, default_ttl_seconds=model.expiry.default_ttl_seconds
+        ),
+        client=_client(model, place.at("client")),
+        api_headers=tuple(model.api_headers.items()),
+    )
+
+
+def _check_credentials(model: TokenSource, place: Place) -> None:
+    if model.client_auth == "none":
+        place.at("client_auth").warn("none: whoever knows the client id gets tokens")
+        if model.client_secret:
+            place.at("client_secret").problem("client_auth none sends no secret; expected no client_secret")
+    elif not model.client_secret:
+        place.warn("no client_secret; say client_auth: none if the client has none")
+    _check_secrets(model, place.at("client_secret"))
+    if _has_colon(model):
+        place.at("client_id").problem("a colon in it ends the id where basic_encoding is raw (RFC 7617 §2)")
+
+
+def _check_secrets(model: TokenSource, place: Place) -> None:
+    for index, secret in enumerate(model.client_secret):
+        item = place.at(index)
+        # A single secret has no index in the file.
+        is_reference = item.is_reference or place.is_reference
+        if not is_reference:
+            item.warn("the secret stands in this file; use ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM}")
+        elif not secret:
+            item.problem("the reference gives an empty text")
+        if not secret.isascii():
+            item.warn("holds characters outside ASCII, which many servers refuse (RFC 6749 appendix A.2)")
+
+
+def _has_colon(model: TokenSource) -> bool:
+    is_raw = "basic_encoding" in model.token_request.model_fields_set and (
+        model.token_request.basic_encoding == "raw"
+    )
+    return is_raw and ":" in model.client_id and model.client_auth in ("auto", "client_secret_basic")
+
+
+def _check_endpoint_params(model: TokenSource, place: Place) -> None:
+    for name, values in model.endpoint_params.items():
+        for problem in _endpoint_param_problems(model, name, values):
+            place.at(name).problem(problem)
+
+
+def _endpoint_param_problems(model: TokenSource, name: str, values: list[str]) -> Iterator[str]:
+    keys = {"scope": ("scopes", model.scopes), "audience": ("audience", model.audience)}
+    keys["resource"] = ("resource", model.resource)
+    own: Mapping[str, list[str]] = {"client_id": [model.client_id], "client_secret": model.client_secret}
+    if name in keys and keys[name][1]:
+        yield f"{name} is here and in the key {keys[name][0]}; expected one of them"
+    elif name == "grant_type" and values != values[:1]:
+        yield "expected one grant_type"
+    elif name.startswith("client_assertion"):
+        yield "client authentication is not set here: see client_auth"
+    elif name in own:
+        if not set(values) <= set(own[name]):
+            yield f"other credentials than the source's; expected {name} to be the same as the source's key"
+        elif model.client_auth in ("client_secret_basic", "none"):
+            yield f"the credentials would be sent in two ways; expected client_auth auto, or no {name} here"
+
+
+def _check_audiences(model: TokenSource, place: Place) -> None:
+    for index, resource in enumerate(model.resource):
+        if "#" in resource:
+            place.at("resource", index).problem("expected a URI without a fragment (RFC 8707 §2)")
+
+
+def _client_auth(model: TokenSource) -> ClientAuth:
+    """The method: credentials repeated in endpoint_params, KrakenD's recipe for Auth0, mean post."""
+    repeated = any(name in model.endpoint_params for name in _CREDENTIALS)
+    return "client_secret_post" if repeated else model.client_auth
+
+
+def _params(params: Mapping[str, list[str]]) -> Params:
+    taken = (*_CREDENTIALS, "grant_type")  # they are in the spec already
+    return tuple((name, tuple(values)) for name, values in params.items() if name not in taken)
+
+
+def _token_request(model: TokenSource) -> TokenRequest:
+    request = model.token_request
+    encoding = request.basic_encoding if "basic_encoding" in request.model_fields_set else None
+    return TokenRequest(
+        format=request.format,
+        grant_type=next(iter(model.endpoint_params.get("grant_type", ())), request.grant_type),
+        scope_separator=request.scope_separator,
+        basic_encoding=encoding,
+        headers=tuple(request.headers.items()),
+    )
+
+
+def _token_response(model: TokenSource) -> TokenResponse:
+    response = model.token_response
+    return TokenResponse(
+        token=response.token,
+        expires_in=response.expires_in,
+        expires_in_unit=response.expires_in_unit,
+        expires_at=response.expires_at or None,
+        token_types=tuple(response.token_types),
+    )
+
+
+def _client(model: TokenSource, place: Place) -> Client:
+    client = model.client
+    return Client(
+        timeout_seconds=client.timeout_seconds,
+        max_retries=client.max_retries,
+        proxy=Secret(client.proxy) if client.proxy else None,
+        tls=_tls(client.tls, place.at("tls")),
+    )
+
+
+def _tls(tls: Tls, place: Place) -> ClientTls:
+    if bool(tls.cert) != bool(tls.key):
+        place.problem("cert and key belong together; expected both or none")
+    elif tls.cert and not belong_together(tls.cert, tls.key):
+        place.at("key").problem("this key does not belong to the first certificate of cert")
+    if tls.insecure_skip_verify:
+        place.at("insecure_skip_verify").warn("the authorization server's certificate is not verified")
+    return ClientTls(
+        ca=tls.ca or None,
+        cert=tls.cert or None,
+        key=Secret(tls.key) if tls.key else None,
+        insecure_skip_verify=tls.insecure_skip_verify,
+    )
