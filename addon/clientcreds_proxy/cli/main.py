@@ -1,0 +1,45 @@
+"""The `clientcreds` command."""
+
+import os
+import sys
+
+import click
+
+from clientcreds_proxy.cli.check import check
+from clientcreds_proxy.cli.schema import schema
+
+_EPILOG = """
+\b
+Examples:
+  clientcreds check                    the configuration that would be used
+  clientcreds check team.yaml --strict warnings fail, too: for CI
+  clientcreds schema > schema.json     for completion in editors
+
+\b
+Exit codes:
+  0  ok (with warnings, too, unless --strict)
+  1  a failure
+  2  wrong usage
+
+Without --config the configuration is $CLIENTCREDS_CONFIG, else clientcreds.yaml in the working directory,
+else config/rules.yaml of the checkout.
+"""
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Point HTTP_PROXY at it, and your app speaks OAuth 2.0: checks and tools around the proxy."""
+
+
+commands.add_command(check)
+commands.add_command(schema)
+
+
+def main() -> None:
+    """Run the command, without a traceback where its output can't be written. `| head` is answered by click."""
+    try:
+        commands.main(prog_name="clientcreds")
+    except OSError as error:
+        click.echo(f"clientcreds: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not tried again
+        sys.exit(1)
