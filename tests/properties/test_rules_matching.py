@@ -107,7 +107,7 @@ def naive_match(rule: Rule, facts: RequestFacts) -> bool:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(some_rules(), max_size=8), REQUESTS)
 def test_find_gives_the_first_rule_without_a_mismatch(rules: list[Rule], facts: RequestFacts) -> None:
     found = RuleBook(rules).find(facts)
@@ -115,7 +115,7 @@ def test_find_gives_the_first_rule_without_a_mismatch(rules: list[Rule], facts: 
     assert (found and found.rule) is next((rule for rule in rules if mismatch(rule, facts) is None), None)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(some_rules(), REQUESTS)
 def test_mismatch_agrees_with_a_naive_matcher(rule: Rule, facts: RequestFacts) -> None:
     assert (mismatch(rule, facts) is None) == naive_match(rule, facts)
@@ -179,7 +179,7 @@ def test_an_ambiguous_path_goes_on_only_where_its_rule_allows_all_of_it(
     assert left == frozenset()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(some_rules(), min_size=2, max_size=5), REQUESTS)
 def test_a_shadowed_rule_never_wins(rules: list[Rule], facts: RequestFacts) -> None:
     never = [id(rule) for rule, _ in shadowed(rules)]

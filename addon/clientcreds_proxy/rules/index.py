@@ -1,7 +1,8 @@
-"""Finds the rules whose host, port and path fit a request, in file order, without asking the others.
+"""Finds the rules whose host, port, path and first parameter fit a request, without asking the others.
 
-Hosts and ports are looked up in one dict, paths in one tree per host pattern and port. The price of a search
-depends on the request's labels and segments and on how many rules fit, not on how many there are.
+Hosts and ports are looked up in one dict, paths in one tree per host pattern and port, the first parameter of
+`query` in one dict per path. The price of a search depends on the request's labels, segments and parameters
+and on how many rules fit, not on how many there are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from clientcreds_proxy.rules.matching import all_arrivals
 from clientcreds_proxy.rules.model import Rule
 from clientcreds_proxy.rules.pattern import ANY_SEGMENT, ANY_SEGMENTS, EVERY_PATH
 
+_Parameter = tuple[str, str]
 _Door = tuple[Literal["exact", "one", "many"], str, int | Literal["any"]]
 
 
@@ -25,7 +27,8 @@ class _Node:
         self.any_segment: _Node | None = None
         self.any_segments: _Node | None = None
         self.repeats = repeats  # after `**`: every further segment leads here again
-        self.ends: list[int] = []  # positions in the file of the rules whose pattern ends here
+        # Positions in the file of the rules whose pattern ends here, by a parameter that they ask for.
+        self.ends: dict[_Parameter | None, list[int]] = {}
 
     def grow(self, segment: str) -> "_Node":
         """The place after `segment` of a pattern."""
@@ -57,19 +60,33 @@ class RuleIndex:
             for door in _doors_of(rule):
                 root = self._roots.setdefault(door, _Node())
                 for pattern in rule.match.paths or (EVERY_PATH,):
-                    reduce(_Node.grow, pattern.segments, root).ends.append(position)
+                    end = reduce(_Node.grow, pattern.segments, root)
+                    for parameter in _parameters_of(rule):
+                        end.ends.setdefault(parameter, []).append(position)
 
     def covers(self, host: str, port: int) -> bool:
         """Whether a rule is for this host (in normal form) and port."""
         return any(door in self._roots for door in _doors_to(host, port))
 
-    def candidates(self, host: str, port: int, segments: tuple[str, ...]) -> Iterator[Rule]:
-        """The rules whose hosts, ports and paths fit, in file order."""
+    def candidates(
+        self, host: str, port: int, segments: Iterable[str], query: Iterable[_Parameter]
+    ) -> Iterator[Rule]:
+        """The rules whose hosts, ports, paths and first parameter fit, in file order."""
+        parameters = {None, *query}
         found: set[int] = set()
         for door in _doors_to(host, port):
             if root := self._roots.get(door):
-                found.update(_walk(root, segments))
+                for node in _walk(root, segments):
+                    found.update(*(node.ends.get(parameter, ()) for parameter in parameters))
         return (self._rules[position] for position in sorted(found))
+
+
+def _parameters_of(rule: Rule) -> Iterator[_Parameter | None]:
+    if not rule.match.query:
+        yield None
+    for name, values in rule.match.query[:1]:
+        for value in values:
+            yield name, value
 
 
 def _doors_of(rule: Rule) -> Iterator[_Door]:
@@ -91,12 +108,11 @@ def _doors_to(host: str, port: int) -> Iterator[_Door]:
             _, _, parent = parent.partition(".")
 
 
-def _walk(root: _Node, segments: tuple[str, ...]) -> Iterator[int]:
+def _walk(root: _Node, segments: Iterable[str]) -> set[_Node]:
     live = _with_empty_steps([root])
     for segment in segments:
         live = _with_empty_steps(after for node in live for after in node.after(segment))
-    for node in live:
-        yield from node.ends
+    return live
 
 
 def _with_empty_steps(nodes: Iterable[_Node]) -> set[_Node]:

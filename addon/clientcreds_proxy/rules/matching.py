@@ -7,10 +7,9 @@ normal form.
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
-from urllib.parse import parse_qsl
 
 from clientcreds_proxy.rules.model import Destination, Match, RequestFacts, Rule, Scheme
-from clientcreds_proxy.rules.path import path_of, segments_of
+from clientcreds_proxy.rules.path import path_of, query_of, segments_of
 
 SCHEMES: tuple[Scheme, ...] = ("http", "https")
 
@@ -44,7 +43,7 @@ def mismatch_beside_place(rule: Rule, facts: RequestFacts) -> str | None:
 
 
 def _mismatch_of_query(match: Match, target: str) -> str | None:
-    sent = parse_qsl(target.partition("?")[2], keep_blank_values=True) if match.query else []
+    sent = query_of(target) if match.query else []
     for name, accepted in match.query:
         values = {value for key, value in sent if key == name}
         # Every one of them: of `tenant=acme&tenant=evil` one server reads the first, another the last.

@@ -1,7 +1,8 @@
-"""How a request target becomes path segments, and in which ways two servers could read it differently."""
+"""Request targets: their path segments and parameters, and how two servers could read a path differently."""
 
 import re
 from typing import Literal
+from urllib.parse import parse_qsl
 
 Ambiguity = Literal["a dot segment", "an encoded slash", "an empty segment", "an unsafe character"]
 
@@ -20,6 +21,11 @@ _UNSAFE = re.compile(r"[\x00-\x20#\\\x7f]|%(?:[01][0-9A-F]|5C|7F)")
 def path_of(target: str) -> str:
     """The path of a request target, as written: without its query."""
     return target.partition("?")[0]
+
+
+def query_of(target: str) -> list[tuple[str, str]]:
+    """Names and values of a request target's query, in order and decoded; `+` is a space."""
+    return parse_qsl(target.partition("?")[2], keep_blank_values=True)
 
 
 def segments_of(path: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from clientcreds_proxy.errors import AmbiguousPath, MethodRefused
 from clientcreds_proxy.rules.index import RuleIndex
 from clientcreds_proxy.rules.matching import leaves_for, mismatch_beside_place
 from clientcreds_proxy.rules.model import Destination, RequestFacts, Rule
-from clientcreds_proxy.rules.path import Ambiguity, ambiguities, path_of, segments_of
+from clientcreds_proxy.rules.path import Ambiguity, ambiguities, path_of, query_of, segments_of
 
 _ALLOWED_BY: dict[Ambiguity, str] = {
     "an encoded slash": "allow_encoded_slash",
@@ -36,9 +36,9 @@ class RuleBook:
 
     def find(self, facts: RequestFacts) -> Found | None:
         """The first rule in file order that is for this request, whether or not the request may go on."""
-        segments = segments_of(path_of(facts.target))
+        segments, query = segments_of(path_of(facts.target)), query_of(facts.target)
         destination = facts.destination
-        for rule in self._index.candidates(destination.host, destination.port, segments):
+        for rule in self._index.candidates(destination.host, destination.port, segments, query):
             leaves = leaves_for(rule, destination)
             if leaves is not None and mismatch_beside_place(rule, facts) is None:
                 return Found(rule=rule, destination=leaves)

@@ -28,10 +28,11 @@ def shadowed(rules: Sequence[Rule]) -> list[tuple[Rule, Rule]]:
 def _taker_of(rule: Rule, index: RuleIndex) -> Rule | None:
     # Who takes all its requests takes this one, too: few rules are left to be looked at closely.
     ports = all_arrivals(rule)
-    port = 0 if ports == "any" else min(ports)
+    port = 0 if ports == "any" else next(iter(ports), 0)
     path = (rule.match.paths or (EVERY_PATH,))[0]
     segments = tuple(segment for segment in path.segments if segment != ANY_SEGMENTS)
-    candidates = index.candidates(_one_of(rule.match.hosts[0]), port, segments)
+    query = [(name, value) for name, values in rule.match.query for value in list(values)[:1]]
+    candidates = index.candidates(_one_of(rule.match.hosts[0]), port, segments, query)
     earlier = takewhile(lambda candidate: candidate is not rule, candidates)
     return next((candidate for candidate in earlier if _takes_all(candidate, rule)), None)
 

@@ -53,6 +53,10 @@ def many_ports(number: int) -> list[Rule]:
     return [a_rule(f"r{i}", host="localhost", ports=[10_000 + i]) for i in range(number)]
 
 
+def many_parameters(number: int) -> list[Rule]:
+    return [a_rule(f"r{i}", path="/v2/**", query={"tenant": {f"t{i}", f"x{i}"}}) for i in range(number)]
+
+
 @pytest.mark.parametrize(
     ("rules", "facts", "wins"),
     [
@@ -64,6 +68,8 @@ def many_ports(number: int) -> list[Rule]:
         (many_paths, a_request("/v2/tenants/t7/orders"), "r7"),
         (many_paths, a_request("/v2/tenants/nobody/orders"), None),
         (many_paths_after_a_wildcard, a_request("/a/b/t7/1"), "r7"),
+        (many_parameters, a_request("/v2/orders?page=2&tenant=t7"), "r7"),
+        (many_parameters, a_request("/v2/orders?page=2"), None),
         (many_ports, a_request(to="http://localhost:10007"), "r7"),
     ],
 )

@@ -73,5 +73,9 @@ def test_shadowed_names_the_first_rule_that_takes_all() -> None:
     assert names == [("again", "all"), ("never", "all")]
 
 
+def test_shadowed_is_silent_about_a_rule_that_no_request_can_match() -> None:
+    assert shadowed([a_rule("first", path="/v2"), a_rule("empty", ports=[], query={"a": set()})]) == []
+
+
 def test_shadowed_gives_nothing_without_rules() -> None:
     assert shadowed([]) == []
