@@ -112,13 +112,15 @@ def _stream_of(first: http.HTTPFlow) -> HttpStream | None:
     handler = ctx.master.addons.get("proxyserver").connections.get(first.client_conn.id)
     if handler is None:
         return None
-    return next((s for s in _streams_below(handler.layer) if getattr(s, "flow", None) is first), None)
+    streams = _streams_among(handler.layer.context.layers)
+    return next((stream for stream in streams if getattr(stream, "flow", None) is first), None)
 
 
-def _streams_below(layer: "Layer | None") -> Iterator[HttpStream]:
-    while layer is not None:
+def _streams_among(stack: "list[Layer]") -> Iterator[HttpStream]:
+    """All HTTP streams of a connection: below a CONNECT there are further layers, and streams in them."""
+    for layer in stack:
         if isinstance(layer, layers.HttpLayer):
             for stream in layer.streams.values():
                 yield stream
-                yield from _streams_below(stream.child_layer)
-        layer = getattr(layer, "child_layer", None) or getattr(layer, "layer", None)
+                inside = stream.context.layers
+                yield from _streams_among(inside[inside.index(stream) + 1 :])
