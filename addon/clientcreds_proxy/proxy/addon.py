@@ -15,7 +15,6 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import InternalError, Refusal, ShuttingDown
-from clientcreds_proxy.observe.log import Log
 from clientcreds_proxy.proxy import answer, attach, listen, refusal, start, tunnel
 from clientcreds_proxy.proxy.credential import obtain
 from clientcreds_proxy.proxy.fail_closed import fail_closed

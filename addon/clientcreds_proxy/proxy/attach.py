@@ -15,6 +15,7 @@ from clientcreds_proxy.rules.host import normalise, split_host_port
 
 HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
 NOT_FOR_THE_API = ("Proxy-Authorization", "Proxy-Connection")
+ABOUT_THE_CONNECTION = ("close", "keep-alive", "upgrade")  # what `Connection` may say to the next hop
 
 
 def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
@@ -24,13 +25,12 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
         # the scheme first: both setters rewrite Host, and the port is left out where it is the scheme's own
         request.scheme = decision.destination.scheme
         request.port = decision.destination.port
+    _remove_hop_by_hop(request)
     before = after = facts.request_of(flow)
     for modifier in decision.rule.modifiers:
         after = modifier.modify_request(after)
     facts.write_request(flow, before, after)
     passage.sent = after
-    for name in NOT_FOR_THE_API:
-        request.headers.pop(name, None)
     if decision.credential == "attach":
         request.headers.pop(decision.rule.attach.header, None)  # the client's own: the rule says `replace`
     request.stream = not is_held(request)
@@ -49,6 +49,28 @@ def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire
 def attach_again(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
     """The same for a copy of the request that is sent once more with the token obtained since."""
     _put(request, passage, decision, wire)
+
+
+def _remove_hop_by_hop(request: http.Request) -> None:
+    """Take out what was meant for us (RFC 9110 §7.6.1).
+
+    mitmproxy passes `Connection` on as it came: a client could name our header in it, and the next hop would
+    drop the token.
+    """
+    for name in NOT_FOR_THE_API:
+        request.headers.pop(name, None)
+    connection = request.headers.get("connection")
+    if connection is None:
+        return
+    listed = [name.strip() for name in connection.split(",")]
+    stays = [name for name in listed if name.lower() in ABOUT_THE_CONNECTION]
+    for name in listed:
+        if name.lower() not in (*ABOUT_THE_CONNECTION, "host", "content-length", "transfer-encoding", ""):
+            request.headers.pop(name, None)
+    if stays:
+        request.headers["Connection"] = ", ".join(stays)
+    else:
+        del request.headers["Connection"]
 
 
 def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:

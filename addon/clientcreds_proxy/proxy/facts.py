@@ -130,4 +130,9 @@ def _server_name(flow: http.HTTPFlow) -> str | None:
 
 
 def _headers(fields: list[tuple[str, str]]) -> http.Headers:
-    return http.Headers([(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields])
+    return http.Headers(
+        [
+            (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
+            for name, value in fields
+        ]
+    )

@@ -1,0 +1,59 @@
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.simulators.api import Api
+from tests.simulators.authorization_server import AuthorizationServer
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Signs the certificates of the APIs under test."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def trusted(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of that authority, for mitmproxy's `ssl_verify_upstream_trusted_ca`."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For the files of one proxy."""
+    own = tmp_path / "proxy"
+    own.mkdir()
+    return own
+
+
+@pytest.fixture
+async def idp() -> AsyncIterator[AuthorizationServer]:
+    """An authorization server."""
+    async with AuthorizationServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    """An API over plain http."""
+    async with Api().running() as server:
+        yield server
+
+
+@pytest.fixture
+async def tls_api(authority: trustme.CA) -> AsyncIterator[Api]:
+    """An API over TLS, for the name localhost."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    async with Api().running(context) as server:
+        yield server

@@ -1,0 +1,136 @@
+"""A real mitmdump with the addon, on a free port of loopback, and clients that go through it."""
+
+import asyncio
+import json
+import ssl
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "addon" / "clientcreds.py"
+BIN = Path(sys.executable).parent
+PATIENCE = 20.0  # seconds until something that must happen counts as missing
+
+
+@dataclass(slots=True, kw_only=True)
+class Proxy:
+    """A running proxy, what it has printed so far, and the folder of its CA."""
+
+    port: int
+    confdir: Path
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def url(self) -> str:
+        """What HTTP_PROXY would be."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ca(self) -> ssl.SSLContext:
+        """Trusts the proxy's CA alone."""
+        return ssl.create_default_context(cafile=str(self.confdir / "mitmproxy-ca-cert.pem"))
+
+    @property
+    def output(self) -> str:
+        """All that it has printed."""
+        return "\n".join(self.lines)
+
+    def client(self, *, http2: bool = False, verify: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+        """A client that goes through the proxy."""
+        return httpx.AsyncClient(
+            proxy=self.url,
+            verify=verify or self.ca,
+            http2=http2,
+            http1=not http2,
+            trust_env=False,
+            timeout=PATIENCE,
+        )
+
+    def access(self) -> list[dict[str, object]]:
+        """The log's lines about requests; the configuration must say `log: {format: json}`."""
+        entries = [json.loads(line) for line in self.lines if line.startswith('{"time"')]
+        return [entry for entry in entries if "rule" in entry and "status" in entry]
+
+    async def said(self, text: str, *, times: int = 1) -> None:
+        """Wait until it has printed this text so often."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: sum(text in line for line in self.lines) >= times)
+
+    async def logged(self, count: int) -> list[dict[str, object]]:
+        """Wait for this many lines about requests."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: len(self.access()) >= count)
+        return self.access()
+
+    async def listen(self) -> None:
+        """Keep what it prints."""
+        assert self.process.stdout
+        async for line in self.process.stdout:
+            async with self._news:
+                self.lines.append(line.decode(errors="replace").rstrip("\n"))
+                self._news.notify_all()
+
+
+@asynccontextmanager
+async def mitmdump(
+    config: str | Path,
+    *options: str,
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    program: str = "mitmdump",
+) -> AsyncIterator[Proxy]:
+    """A proxy with this configuration (its text, or its path); `folder` is for its files."""
+    path = config if isinstance(config, Path) else folder / "rules.yaml"
+    if isinstance(config, str):
+        path.write_text(config)
+    port = await free_port()
+    confdir = folder.parent / "confdir"  # one CA for all proxies of a run
+    process = await asyncio.create_subprocess_exec(
+        BIN / program,
+        *("-p", str(port), "-s", str(SCRIPT)),
+        *("--set", f"clientcreds_config={path}", "--set", f"confdir={confdir}"),
+        *options,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONUNBUFFERED": "1", **(environ or {})},
+        limit=2**24,
+    )
+    proxy = Proxy(port=port, confdir=confdir, process=process)
+    listening = asyncio.ensure_future(proxy.listen())
+    try:
+        await _open(proxy)
+        yield proxy
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), PATIENCE)
+        await listening
+
+
+async def free_port() -> int:
+    """A port that nobody listens on now."""
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = int(server.sockets[0].getsockname()[1])
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+async def _open(proxy: Proxy) -> None:
+    """Wait until the proxy listens on loopback, where it moves to once it has started."""
+    waiting = asyncio.ensure_future(proxy.said(f"listening at 127.0.0.1:{proxy.port}"))
+    ending = asyncio.ensure_future(proxy.process.wait())
+    await asyncio.wait((waiting, ending), return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        waiting.cancel()
+        raise AssertionError(f"the proxy ended with {proxy.process.returncode}:\n{proxy.output}")
+    ending.cancel()
+    await waiting
