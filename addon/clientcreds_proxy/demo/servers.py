@@ -11,6 +11,7 @@ from clientcreds_proxy.demo.listening import listening
 from clientcreds_proxy.secret import Secret
 
 CHECKOUT = Path(__file__).parents[3]
+SCRIPT = CHECKOUT / "addon" / "clientcreds.py"
 CONFIG = CHECKOUT / "config" / "demo.yaml"
 SECRET_FILE = CHECKOUT / "config" / "demo-secret.txt"
 
