@@ -146,14 +146,17 @@ class ClientCreds:
         if not passage.send_again:
             answer.finish_head(flow, passage)
 
-    @fail_closed
     async def response(self, flow: http.HTTPFlow) -> None:
         """Send a request once more where its 401 was held back; the answer is complete after that."""
+        await self._send_again(flow)
+        self._finish(flow, status=flow.response.status_code if flow.response else None)
+
+    @fail_closed
+    async def _send_again(self, flow: http.HTTPFlow) -> None:
         passage = self._passages.of(flow)
         if passage is not None and passage.send_again and passage.refused is None:
             await answer.try_again(flow, passage, self._wire)
             answer.finish_head(flow, passage)
-        self._finish(flow, status=flow.response.status_code if flow.response else None)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The exchange broke: the API can't be reached, its TLS failed, or the client went away."""

@@ -46,7 +46,9 @@ def bind_to_loopback() -> None:
 
 def drop_if_foreign(client: connection.Client) -> None:
     """Close a connection that came to another address than loopback while the listener is being moved."""
-    if not addresses_named() and not _is_local(client.sockname[0]):
+    if isinstance(client.proxy_mode, _ADDRESSLESS) or addresses_named():
+        return
+    if not _is_local(client.sockname[0]):
         client.error = "clientcreds listens on loopback only"
 
 
