@@ -142,7 +142,8 @@ def _token_type(spec: SourceSpec, document: Document, host: str) -> str:
         known.lower() for known in spec.token_response.token_types
     }:
         return written
-    name = f" {written!r}" if isinstance(written, str) and TYPE_NAME.fullmatch(written) else ""
+    shown = isinstance(written, str) and TYPE_NAME.fullmatch(written) and written == _masked(written, spec)
+    name = f" {written!r}" if shown else ""
     expected = ", ".join(spec.token_response.token_types)
     raise TokenMalformed(f"{host} answered with the token_type{name}, expected {expected}")
 

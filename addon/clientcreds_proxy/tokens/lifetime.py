@@ -55,7 +55,7 @@ def moment(value: Any) -> float | None:
     try:
         written = datetime.fromisoformat(value)
         return (written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 

@@ -116,7 +116,7 @@ class Obtained:
     key: str  # of the cache entry it came from, for `reject`
 
 
-class ErrorAnswer(Exception):  # noqa: N818 - what a server said, told as the cause of a `TokenFailure`
+class ErrorAnswer(Exception):
     """An authorization server's answer without a token: its status, `error` and `error_description`."""
 
     def __init__(self, *, status: int, error: str | None, description: str | None) -> None:

@@ -14,7 +14,7 @@ from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
 class Fetch(Protocol):
     """Where tokens come from (`fetch.HttpFetch`)."""
 
-    async def __call__(self, spec: SourceSpec, attempts: Sequence[Attempt]) -> Granted:
+    async def __call__(self, spec: SourceSpec, attempts: Sequence[Attempt], /) -> Granted:
         """A token within `timeout_seconds`, by the first attempt that is not refused as client."""
         ...
 

@@ -359,6 +359,21 @@ async def test_fetch_that_is_cancelled_from_elsewhere_leaves_nobody_waiting() ->
         await waiting
 
 
+async def test_waiter_may_go_away_in_the_very_moment_the_token_comes() -> None:
+    for turns in range(8):
+        world = World()
+        world.endpoint.open = asyncio.Event()
+        waiters = [asyncio.create_task(world.get()) for _ in range(2)]
+        await settle()
+
+        world.endpoint.open.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiters[0].cancel()
+
+        assert await waiters[1] == "t1"
+
+
 async def test_closing_ends_flights_and_tells_who_waits_without_warnings() -> None:
     world = World()
     world.endpoint.open = asyncio.Event()

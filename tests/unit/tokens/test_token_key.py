@@ -1,0 +1,60 @@
+from typing import Any
+
+import pytest
+
+from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.model import Client, ClientTls, Expiry, TokenRequest, TokenResponse
+from tests.unit.tokens.making import a_spec
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "another"},
+        {"client": Client(timeout_seconds=9, max_retries=0, proxy=Secret("http://p"))},
+        {"client": Client(tls=ClientTls(ca="pem"))},
+        {"api_headers": (("X-Api-Key", "k"),)},
+    ],
+)
+def test_key_leaves_out_what_does_not_shape_the_token(change: dict[str, Any]) -> None:
+    assert cache_key(a_spec(**change)) == cache_key(a_spec())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"token_url": "https://other.example.com/token"},
+        {"client_id": "App"},
+        {"client_secrets": (Secret("another"),)},
+        {"client_secrets": (Secret("s3cr3t"), Secret("another"))},
+        {"client_auth": "client_secret_post"},
+        {"scopes": ("a",)},
+        {"audience": ("a",)},
+        {"resource": ("a",)},
+        {"endpoint_params": (("a", ("b",)),)},
+        {"token_request": TokenRequest(format="json")},
+        {"token_request": TokenRequest(grant_type="password")},
+        {"token_request": TokenRequest(scope_separator=",")},
+        {"token_request": TokenRequest(basic_encoding="form")},
+        {"token_request": TokenRequest(headers=(("X-Tenant", "acme"),))},
+        {"token_response": TokenResponse(token="id_token")},
+        {"token_response": TokenResponse(expires_in="ttl")},
+        {"token_response": TokenResponse(expires_in_unit="milliseconds")},
+        {"token_response": TokenResponse(expires_at="expires")},
+        {"token_response": TokenResponse(token_types=("Bearer", "Other"))},
+        {"expiry": Expiry(skew_seconds=1)},
+        {"expiry": Expiry(default_ttl_seconds="never")},
+        {"client": Client(tls=ClientTls(cert="pem"))},
+    ],
+)
+def test_key_changes_with_what_shapes_the_token(change: dict[str, Any]) -> None:
+    assert cache_key(a_spec(**change)) != cache_key(a_spec())
+
+
+def test_key_does_not_depend_on_the_order_of_scopes() -> None:
+    assert cache_key(a_spec(scopes=("a", "b"))) == cache_key(a_spec(scopes=("b", "a", "b")))
+
+
+def test_key_holds_no_secret_and_nothing_of_the_source() -> None:
+    assert len(cache_key(a_spec())) == 64
