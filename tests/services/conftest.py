@@ -1,0 +1,137 @@
+"""Real programs: installed where that is allowed, started on free ports, ended with the tests."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+HERE = Path(__file__).parent
+OIDC_PROVIDER = HERE / "oidc_provider"
+PATIENCE = 30  # seconds until a program that says nothing counts as broken
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of this folder talks to something real."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.services)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A client that is registered with the authorization server."""
+
+    client_id: str
+    client_secret: str
+    client_auth: str = "client_secret_basic"
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """As dynamic registration has it (RFC 7591 §2)."""
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "token_endpoint_auth_method": self.client_auth,
+        }
+
+
+# Secrets of printable ASCII is all that node-oidc-provider takes (RFC 6749, appendix A.2).
+BASIC = Client(client_id="basic", client_secret="made-up-on-the-spot-0001")
+POST = Client(client_id="post", client_secret="made-up-on-the-spot-0002", client_auth="client_secret_post")
+SPECIAL = Client(client_id="app: 100%/+&", client_secret="p%41ss: w+rd/=&?~\"\\'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcProvider:
+    """A running node-oidc-provider."""
+
+    issuer: str
+
+    @property
+    def token_url(self) -> str:
+        """Its token endpoint."""
+        return f"{self.issuer}/token"
+
+    async def jwks(self) -> Any:
+        """The keys that its tokens are signed with."""
+        return await self._get("/jwks")
+
+    async def granted(self, client: Client) -> int:
+        """How many tokens this client got."""
+        counts = await self._get("/tokens-granted")
+        return int(counts.get(client.client_id, 0))
+
+    async def _get(self, path: str) -> Any:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(self.issuer + path)).json()
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The Node.js that runs the authorization server, which is installed beside it."""
+    install_oidc_provider()
+    own = OIDC_PROVIDER / "node_modules" / ".bin" / "node"
+    return str(own) if own.exists() else program("node", "nodejs")
+
+
+@pytest.fixture
+async def oidc_provider(node: str) -> AsyncIterator[OidcProvider]:
+    """A fresh one for each test: it starts within half a second."""
+    configuration = {"clients": [client.metadata for client in (BASIC, POST, SPECIAL)], "lifetime": 600}
+    process = await asyncio.create_subprocess_exec(
+        *(node, "server.mjs"), cwd=OIDC_PROVIDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        process.stdin.write(json.dumps(configuration).encode() + b"\n")
+        async with asyncio.timeout(PATIENCE):
+            ready = (await process.stdout.readline()).decode().split()
+        assert ready[:1] == ["ready"], "node-oidc-provider did not start: its own words are above"
+        yield OidcProvider(issuer=ready[1])
+    finally:
+        process.stdin.close()  # ends it
+        await process.wait()
+
+
+def install_oidc_provider() -> None:
+    """Fetch what the lock file names, once."""
+    lock = (OIDC_PROVIDER / "package-lock.json").read_text()
+    installed = OIDC_PROVIDER / "node_modules" / "installed-package-lock.json"
+    if installed.exists() and installed.read_text() == lock:
+        return
+    command = [program("npm", "npm"), "ci", "--loglevel=error"]
+    done = subprocess.run(command, cwd=OIDC_PROVIDER, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"npm could not install node-oidc-provider:\n{done.stdout}{done.stderr}", pytrace=False)
+    installed.write_text(lock)
+
+
+def program(name: str, package: str) -> str:
+    """The program's path, or a failure that says how to get it."""
+    found = shutil.which(name)
+    if found is None:
+        install = f"apt-get install -y --no-install-recommends {package}"
+        pytest.fail(
+            f"{name} is missing: {install if os.geteuid() == 0 else f'sudo {install}'}", pytrace=False
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def curl() -> str:
+    """Curl's path."""
+    return program("curl", "curl")
