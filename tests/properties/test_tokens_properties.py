@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clientcreds_proxy.errors import TokenFailure
@@ -37,6 +37,7 @@ members = st.sampled_from(
 bodies = st.binary() | st.dictionaries(members, values).map(lambda members: json.dumps(members).encode())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 @given(
     body=bodies,
     status=st.integers(200, 599),
@@ -86,11 +87,13 @@ identities = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(one=identities, other=identities)
 def test_keys_are_equal_only_for_equal_sources(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert (cache_key(a_spec(**one)) == cache_key(a_spec(**other))) == (one == other)
 
 
+@settings(deadline=None)
 @given(identity=identities, format_=st.sampled_from(["form", "json"]))
 def test_every_request_authenticates_in_one_way(identity: dict[str, Any], format_: str) -> None:
     spec = a_spec(**identity, token_request=TokenRequest(format=format_))  # type: ignore[arg-type]
@@ -103,6 +106,7 @@ def test_every_request_authenticates_in_one_way(identity: dict[str, Any], format
         assert grant.body.decode()
 
 
+@settings(deadline=None)
 @given(
     life=st.floats(0.001, 1e9),
     skew=st.floats(0, 1e6),

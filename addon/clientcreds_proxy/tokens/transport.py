@@ -42,7 +42,7 @@ def transport_words(error: BaseException, host: str) -> str:
             case ssl.SSLCertVerificationError():
                 return f"the certificate of {host} is not trusted: {cause.verify_message}"
             case ssl.SSLError():
-                reason = (cause.reason or "it failed").lower().replace("_", " ")
+                reason = (getattr(cause, "reason", None) or "it failed").lower().replace("_", " ")
                 return f"no TLS connection with {host}: {reason}"
             case socket.gaierror():
                 return f"the name {host} can't be resolved"
