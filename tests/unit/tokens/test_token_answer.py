@@ -85,6 +85,11 @@ def test_answer_without_readable_token_is_malformed(body: str | bytes) -> None:
     assert type(failure_of(body)) is TokenMalformed
 
 
+@pytest.mark.parametrize("value", ["t\r\nX: y", " t", "t ", "\u00e9", "\x00"])
+def test_answer_with_a_token_that_no_header_may_carry_is_malformed(value: str) -> None:
+    assert type(failure_of({"access_token": value})) is TokenMalformed
+
+
 def test_answer_that_is_malformed_names_the_server_but_nothing_it_sent() -> None:
     failure = failure_of("<p>hidden</p>")
 

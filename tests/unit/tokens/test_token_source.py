@@ -55,6 +55,8 @@ class Provider:
 
 
 class Stage:
+    """A source with its cache, its provider, and what the observer heard."""
+
     def __init__(self, *, timeout_seconds: float = 5) -> None:
         self.provider = Provider()
         self.events: list[SourceEvent] = []
