@@ -9,9 +9,9 @@ from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    return "asyncio"
+    return "asyncio"  # for the whole session, so that a proxy may serve all tests of a module
 
 
 @pytest.fixture(scope="session")

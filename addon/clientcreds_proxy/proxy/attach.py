@@ -88,8 +88,11 @@ def _look_again(flow: http.HTTPFlow, decision: Decision) -> None:
     now = facts.destination_of(flow)
     if now != decision.destination:
         raise DestinationMismatch(f"a modifier led the request to {now.scheme}://{now.host}:{now.port}")
+    named = flow.request.host_header
+    if named is None:
+        return  # HTTP/1.0 knows none
     try:
-        host = normalise(split_host_port(flow.request.host_header or "")[0])
+        host = normalise(split_host_port(named)[0])
     except ValueError:
         host = ""
     if not any(pattern.matches(host) for pattern in decision.rule.match.hosts):
