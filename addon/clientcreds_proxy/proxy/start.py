@@ -36,8 +36,9 @@ def add_options(loader: Loader) -> None:
         "",
         "The rules: a YAML file. Default: $CLIENTCREDS_CONFIG, clientcreds.yaml here, config/rules.yaml.",
     )
-    for name in ("httpx", "httpcore"):  # mitmproxy's root logger is at DEBUG: they would print token URLs
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # mitmproxy's root logger is at DEBUG: these would print token URLs, and a line for every retry
+    for name in ("httpx", "httpcore", "stamina"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def config_path() -> Path:
