@@ -36,7 +36,7 @@ commands.add_command(schema)
 
 
 def main() -> None:
-    """Run the command, without a traceback where its output can't be written. `| head` is answered by click."""
+    """Run the command. Output that can't be written is no traceback (click itself answers `| head`)."""
     try:
         commands.main(prog_name="clientcreds")
     except OSError as error:

@@ -115,7 +115,7 @@ def _split_scopes(value: object) -> object:
 
 def _scope(value: str) -> str:
     if not _SCOPE.fullmatch(value):
-        raise ValueError("not a scope; expected printable ASCII without blanks, quotes and backslashes")
+        raise ValueError('not a scope; expected printable ASCII without blanks, " and \\')
     return value
 
 

@@ -7,12 +7,18 @@ from clientcreds_proxy.config.part import Part, read_part
 from clientcreds_proxy.config.references import References
 
 
-def included(main: Part, patterns: list[str], references: References) -> tuple[list[Part], list[Path]]:
-    """The included files, sorted by path, and the folders in which further ones could appear."""
+def included(main: Part, references: References) -> tuple[list[Part], list[Path]]:
+    """The included files, sorted by path, and the folders in which further ones could appear.
+
+    What is no pattern is passed over: it is told where the main file's keys are checked.
+    """
+    patterns = main.values.get("include")
     found: set[str] = set()
     folders: list[Path] = []
     root = main.path.parent
-    for index, pattern in enumerate(patterns):
+    for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+        if not isinstance(pattern, str) or not pattern or "\0" in pattern:
+            continue
         # Path.glob would take hidden files as well, such as an editor's.
         names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
         matches = [name for name in names if _is_other(main, name)]

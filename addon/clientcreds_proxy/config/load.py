@@ -72,7 +72,7 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     references = References(environ)
     main = read_part(path, references)
     settings = _settings(main, keys.MainFile)
-    others, folders = included(main, settings.include, references) if settings else ([], [])
+    others, folders = included(main, references)
     for part in others:
         _settings(part, keys.IncludedFile)
     parts = [main, *others]
@@ -83,8 +83,9 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
         assembly.add_rules(part)
     assembly.warn_of_shadowed()
     if settings and not assembly.rules:
-        main.report.warn((), "no rules yet: every request is passed on as it is")
-    found = _sorted([(part.report.problems) for part in parts])
+        fate = "passed on as it is" if settings.unmatched == "pass" else "refused"
+        main.report.warn((), f"no rules yet: every request is {fate}")
+    found = _sorted([part.report.problems for part in parts])
     watched = [*(part.path for part in parts), *folders, *references.files]
     files = tuple(dict.fromkeys(file.absolute() for file in watched))
     if settings is None or found:

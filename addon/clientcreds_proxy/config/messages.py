@@ -71,9 +71,7 @@ def _unknown(path: Keys, model: type[Model]) -> str:
 def _model_at(model: type[Model], path: Keys) -> type[Model]:
     """The model whose mapping stands at `path`."""
     for key in path:
-        field = model.model_fields.get(str(key))
-        if field is not None:
-            model = next(_models(field.annotation), model)
+        model = next(_models(model.model_fields[str(key)].annotation), model)
     return model
 
 

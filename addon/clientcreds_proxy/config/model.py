@@ -122,9 +122,9 @@ class MainFile(IncludedFile):
     allowed_clients: fields.Clients = ["127.0.0.0/8", "::1/128"]
     """Who may use the proxy: networks (10.0.0.0/8), or users of mitmproxy's proxyauth (user:alice)."""
     status: Status | None = Status()
-    """The status server. null switches it off."""
+    """The page and the numbers about the running proxy. null switches them off."""
     log: Log = Log()
-    """The log."""
+    """How the log is written, and how much of it."""
     include: Annotated[list[fields.Text], Field(min_length=1)] = []
     """Further files with token sources and rules, as patterns relative to this file: [team/*.yaml]. Their
     rules follow this file's, sorted by path."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from clientcreds_proxy.config.yaml import Keys
 
 MAX_BYTES = 1024 * 1024  # the longest sensible secret, a bundle of certificates, has some 300 KiB
-COMMAND_SECONDS = 10
 
 _PIECE = re.compile(r"\$\$\{|\$\{(?P<kind>[A-Za-z0-9_-]*)(?P<colon>:?)(?P<rest>[^{}]*)(?P<end>\}?)")
 _LATER = ("keyring", "systemd")
@@ -28,9 +27,10 @@ class UnresolvedError(ValueError):
 class References:
     """Resolves each reference once, however often it is used, and remembers the files it read."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], *, command_seconds: float = 10) -> None:
         self.files: list[Path] = []
         self._environ = environ
+        self._command_seconds = command_seconds
         self._known: dict[tuple[str, str, Path], str | UnresolvedError] = {}
 
     def resolve(self, text: str, directory: Path) -> tuple[str, bool]:
@@ -113,11 +113,11 @@ class References:
                 stderr=subprocess.DEVNULL,  # it may quote the secret
                 env=dict(self._environ),
                 cwd=directory,
-                timeout=COMMAND_SECONDS,
+                timeout=self._command_seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise UnresolvedError(f"the command took longer than {COMMAND_SECONDS} s") from None
+            raise UnresolvedError(f"the command took longer than {self._command_seconds:g} s") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a command"
             raise UnresolvedError(f"the command can't be started: {reason}") from None

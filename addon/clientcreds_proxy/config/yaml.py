@@ -14,20 +14,14 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from clientcreds_proxy.config.scalars import plain_value
+
 Keys = tuple[str | int, ...]  # the way to a value: ("rules", 2, "match", "host")
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is five times as fast, but not everywhere
 MAX_DEPTH = 64  # the deepest sensible file, nested modifiers included, has about 20 levels
 MAX_NODES = 1_000_000  # with aliases expanded; 5,000 rules have about 100,000
 
-_NULL = re.compile(r"(?:~|null|Null|NULL)?")
-_TRUE = re.compile(r"true|True|TRUE")
-_FALSE = re.compile(r"false|False|FALSE")
-_DECIMAL = re.compile(r"[-+]?[0-9]+")
-_PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_PLAIN_TEXT = re.compile(r"(?![tTfFnN])[A-Za-z/$*]")  # most scalars: no other pattern can match
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = re.compile(r""" (['"])(?!<)[^'"]{2,}\1""")  # what PyYAML's pure loader quotes from the file
@@ -60,8 +54,8 @@ class Node:
     column: int
     content: object = None
     anchor: str | None = None
-    children: list["Node"] | None = None  # keys and values in turn, while a collection is being read
-    faults: list[Fault] = field(default_factory=list)
+    children: list["Node"] = field(default_factory=list)  # keys and values in turn, while they are read
+    faults: tuple[Fault, ...] = ()
     size: int = 1  # nodes, with aliases expanded
     height: int = 1
     merges: bool = False  # a plain `<<`
@@ -82,6 +76,7 @@ class Document:
     """A file's only document: its values as dict, list, str, int, float, bool and None."""
 
     root: Node = field(repr=False)
+    is_faulty: bool
 
     def value(self) -> object:
         """The plain values, made anew."""
@@ -99,6 +94,8 @@ class Document:
 
     def faults(self) -> Iterator[tuple[Keys, Fault]]:
         """Duplicate keys and the like, each once, with the way to it."""
+        if not self.is_faulty:
+            return
         seen: set[int] = set()
         stack: list[tuple[Keys, Node]] = [((), self.root)]
         while stack:
@@ -120,7 +117,8 @@ def parse(text: str, *, loader: type = LOADER) -> Document:
             composer.take(event)
     except yaml.MarkedYAMLError as error:
         raise _readable(error, text) from None  # its own text quotes the file
-    return Document(root=composer.root or Node(line=1, column=1))
+    root = composer.root or Node(line=1, column=1)
+    return Document(root=root, is_faulty=composer.is_faulty)
 
 
 class _Composer:
@@ -129,31 +127,31 @@ class _Composer:
     def __init__(self) -> None:
         self.root: Node | None = None
         self._anchors: dict[str, Node] = {}
+        self.is_faulty = False
         self._open: list[Node] = []
 
     def take(self, event: yaml.Event) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._add(self._scalar(event))
-            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                self._begin(event)
-            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._end(is_mapping=isinstance(event, yaml.MappingEndEvent))
-            case yaml.AliasEvent():
-                self._add(self._anchored(event))
-            case yaml.DocumentStartEvent() if self.root is not None:
-                raise YamlError(*_position(event), "a second document begins here; expected a single one")
+        """The next event. YamlError where what it begins can't be read."""
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(self._scalar(event))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._begin(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._end(is_mapping=isinstance(event, yaml.MappingEndEvent))
+        elif isinstance(event, yaml.AliasEvent):
+            self._add(self._anchored(event))
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise YamlError(*_position(event), "a second document begins here; expected a single one")
 
-    def _begin(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
+    def _begin(self, event: yaml.CollectionStartEvent) -> None:
         node = self._new(event)
-        node.children = []
         if len(self._open) >= MAX_DEPTH:
             raise YamlError(node.line, node.column, f"nested more than {MAX_DEPTH} levels deep")
         self._open.append(node)
 
     def _end(self, *, is_mapping: bool) -> None:
         node = self._open.pop()
-        children, node.children = node.children or [], None
+        children, node.children = node.children, []
         node.size = 1 + sum(child.size for child in children)
         node.height = 1 + max((child.height for child in children), default=0)
         if node.size > MAX_NODES or node.height > MAX_DEPTH:
@@ -162,12 +160,11 @@ class _Composer:
         self._add(node)
 
     def _add(self, node: Node) -> None:
+        self.is_faulty = self.is_faulty or bool(node.faults)
         if node.anchor is not None:
             self._anchors[node.anchor] = node
         if self._open:
-            siblings = self._open[-1].children
-            if siblings is not None:  # it is open
-                siblings.append(node)
+            self._open[-1].children.append(node)
         else:
             self.root = node
 
@@ -180,9 +177,9 @@ class _Composer:
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
         node = self._new(event)
         is_plain = event.implicit[0] and event.tag is None
-        node.content = _resolved(event.value) if is_plain else event.value
+        node.content = plain_value(event.value) if is_plain else event.value
         node.merges = is_plain and event.value == "<<"
-        if _SURROGATE.search(event.value):  # from an escape like "\ud800"
+        if not event.value.isascii() and _SURROGATE.search(event.value):  # from an escape like "\ud800"
             node.content = ""
             _fault(node, node, "half a surrogate pair is no character")
         return node
@@ -202,7 +199,8 @@ def _members(node: Node, children: list[Node]) -> dict[str, tuple[Node, Node]]:
     merged: dict[str, tuple[Node, Node]] = {}
     for key, value in zip(children[::2], children[1::2], strict=True):
         name = key.content
-        node.faults += key.faults
+        if key.faults:
+            node.faults += key.faults
         if key.merges:
             _merge(node, key, value, merged)
         elif not isinstance(name, str):
@@ -225,7 +223,7 @@ def _merge(node: Node, key: Node, value: Node, merged: dict[str, tuple[Node, Nod
 
 
 def _fault(node: Node, place: Node, message: str, key: str | None = None) -> None:
-    node.faults.append(Fault(line=place.line, column=place.column, key=key, message=message))
+    node.faults += (Fault(line=place.line, column=place.column, key=key, message=message),)
 
 
 def _children(node: Node) -> list[tuple[str | int, Node]]:
@@ -240,27 +238,6 @@ def _plain(node: Node) -> object:
     if isinstance(node.content, list):
         return [_plain(item) for item in node.content]
     return node.content
-
-
-def _resolved(text: str) -> object:
-    """A plain scalar by YAML 1.2 §10.3.2 (core schema)."""
-    if _PLAIN_TEXT.match(text):
-        return text
-    if _NULL.fullmatch(text):
-        return None
-    if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
-        return text[0] in "tT"
-    return _number(text)
-
-
-def _number(text: str) -> object:
-    if _DECIMAL.fullmatch(text) and len(text) <= 20:  # a longer one is a float below: no setting needs it
-        return int(text)
-    if _PREFIXED.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text) or _SPECIAL_FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
 
 
 def _refuse_unprintable(text: str) -> None:
