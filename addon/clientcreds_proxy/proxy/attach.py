@@ -25,6 +25,8 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
         # the scheme first: both setters rewrite Host, and the port is left out where it is the scheme's own
         request.scheme = decision.destination.scheme
         request.port = decision.destination.port
+    if request.scheme == "https" and not (request.is_http2 or request.is_http3):
+        request.authority = ""  # the next hop is the API itself: no target in absolute form
     _remove_hop_by_hop(request)
     before = after = facts.request_of(flow)
     for modifier in decision.rule.modifiers:

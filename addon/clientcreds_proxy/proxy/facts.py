@@ -29,8 +29,13 @@ def arrival_of(flow: http.HTTPFlow) -> Arrival:
         headers=tuple(request.headers.items(multi=True)),
         client_address=client_address(flow.client_conn),
         client_user=proxy_user(flow),
-        upstream_verified=not ctx.options.ssl_insecure and bool(ctx.options.validate_inbound_headers),
+        upstream_verified=upstream_is_verified(),
     )
+
+
+def upstream_is_verified() -> bool:
+    """Whether mitmproxy checks the API's certificate and the client's headers."""
+    return not ctx.options.ssl_insecure and bool(ctx.options.validate_inbound_headers)
 
 
 def destination_is_named(client: connection.Client) -> bool:

@@ -8,8 +8,15 @@ from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import Refusal
 from clientcreds_proxy.observe.log import AccessLine
-from clientcreds_proxy.proxy.facts import client_address, destination_is_named, normal_or_nowhere, proxy_user
+from clientcreds_proxy.proxy.facts import (
+    client_address,
+    destination_is_named,
+    normal_or_nowhere,
+    proxy_user,
+    upstream_is_verified,
+)
 from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.rules.host import is_loopback
 
 
 def pass_untouched(next_layer: layer.NextLayer, policy: Policy) -> None:
@@ -52,6 +59,10 @@ def admit_connect(flow: http.HTTPFlow, policy: Policy) -> None:
     flow.request.headers.pop("Proxy-Authorization", None)
     host, port = normal_or_nowhere(flow.request.host), flow.request.port
     policy.gate.admit_connection(host, port, address=client_address(flow.client_conn), user=user)
+    if policy.covers(host, port) and not (upstream_is_verified() or is_loopback(host)):
+        # The requests inside will be refused. An answer of our own keeps mitmproxy from connecting before.
+        flow.response = http.Response.make(200)
+        flow.response.headers.clear()
 
 
 def admit_socks(data: ServerConnectionHookData, policy: Policy) -> None:
