@@ -1,5 +1,6 @@
 """Whatever a file holds, loading gives a configuration or problems that lie inside the file."""
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,17 @@ def trees(draw: st.DrawFn) -> Any:
     return tree
 
 
+def lines_of(text: str) -> list[str]:
+    return re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
+
+
 def check(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.yaml"
         path.write_bytes(content)
         done = attempt(path, environ={"SECRET": "x"})
     assert (done.config is None) == bool(done.problems)
-    lines = content.decode(errors="replace").removeprefix("\ufeff").split("\n")
+    lines = lines_of(content.decode(errors="replace").removeprefix("\ufeff"))
     for problem in [*done.problems, *(done.config.warnings if done.config else ())]:
         assert problem.file == str(path)
         assert 1 <= problem.line <= len(lines)
@@ -118,10 +123,13 @@ def test_any_bytes_are_loaded_or_refused_inside_the_file(content: bytes) -> None
     check(content)
 
 
-@given(st.text(alphabet="[]{}:,-&*!|>'\"%#? \n\ta1~<", max_size=40), st.sampled_from([None, yaml.SafeLoader]))
+@given(
+    st.text(alphabet="[]{}:,-&*!|>'\"%#? \n\r\t\x85\u2028a1~<", max_size=40),
+    st.sampled_from([None, yaml.SafeLoader]),
+)
 @settings(max_examples=500, deadline=None)
 def test_any_yaml_is_read_or_refused_inside_the_text(text: str, loader: type | None) -> None:
-    lines = text.split("\n")
+    lines = lines_of(text)
     try:
         document = parse(text, loader=loader) if loader else parse(text)
     except YamlError as error:

@@ -4,7 +4,7 @@ A check says what was expected. It does not quote the value, which may be a secr
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -125,12 +125,12 @@ def _member(value: str) -> str:
     return _text(value)
 
 
-def _certificates(value: str, info: ValidationInfo[PemFiles]) -> str:
-    return info.context.certificates(value)
+def _certificates(value: str, info: ValidationInfo) -> str:
+    return cast("PemFiles", info.context).certificates(value)
 
 
-def _private_key(value: str, info: ValidationInfo[PemFiles]) -> str:
-    return info.context.private_key(value)
+def _private_key(value: str, info: ValidationInfo) -> str:
+    return cast("PemFiles", info.context).private_key(value)
 
 
 def _url(value: str) -> str:

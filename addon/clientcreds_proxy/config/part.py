@@ -8,7 +8,7 @@ from clientcreds_proxy.config.pem import PemFiles
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.config.references import References, resolve_all
 from clientcreds_proxy.config.report import Report
-from clientcreds_proxy.config.yaml import Document, YamlError, parse
+from clientcreds_proxy.config.yaml import Document, YamlError, end_of, parse
 from clientcreds_proxy.martian.problem import kind_of
 
 MAX_BYTES = 16 * 1024 * 1024  # 50,000 rules
@@ -61,9 +61,7 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode()
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise YamlError(line, column, "not UTF-8 text") from None
+        raise YamlError(*end_of(content[: error.start].decode()), "not UTF-8 text") from None
 
 
 def _values(document: Document, report: Report, references: References, directory: Path) -> object:

@@ -23,6 +23,7 @@ MAX_DEPTH = 64  # the deepest sensible file, nested modifiers included, has abou
 MAX_NODES = 1_000_000  # with aliases expanded; 5,000 rules have about 100,000
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as PyYAML counts lines
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = re.compile(r""" (['"])(?!<)[^'"]{2,}\1""")  # what PyYAML's pure loader quotes from the file
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
@@ -240,12 +241,17 @@ def _plain(node: Node) -> object:
     return node.content
 
 
+def end_of(text: str) -> tuple[int, int]:
+    """The line and column right behind `text`."""
+    lines = _LINE_BREAK.split(text)
+    return len(lines), len(lines[-1]) + 1
+
+
 def _refuse_unprintable(text: str) -> None:
     found = _UNPRINTABLE.search(text)
     if found:
-        before = text[: found.start()]
-        line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
-        raise YamlError(line, column, f"the character U+{ord(found.group()):04X} is not allowed in YAML")
+        message = f"the character U+{ord(found.group()):04X} is not allowed in YAML"
+        raise YamlError(*end_of(text[: found.start()]), message)
 
 
 def _position(event: yaml.Event) -> tuple[int, int]:
@@ -255,10 +261,9 @@ def _position(event: yaml.Event) -> tuple[int, int]:
 
 def _readable(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     mark = error.problem_mark or error.context_mark
-    lines = text.split("\n")
+    lines = _LINE_BREAK.split(text)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    if line > len(lines):  # after the end
-        line, column = len(lines), len(lines[-1]) + 1
+    line, column = min((line, column), end_of(text))  # some marks are behind the end
     said = ", ".join(part for part in (error.context, error.problem) if part)
     hint = "; indent with spaces, not tabs" if "\t" in lines[line - 1][: column + 1] else ""
     return YamlError(line, column, f"not valid YAML: {_QUOTED.sub('', said)}{hint}")
