@@ -11,6 +11,8 @@ from pathlib import Path
 START_SECONDS = 30
 STOP_SECONDS = 5
 
+# Who connects and disconnects: nothing that tells about tokens.
+CONNECTION = re.compile(r"^\[[\d:.]+\]\[")
 LISTENING = re.compile(r"proxy listening at (?:\S+:)?(\d+)\.?$")
 
 
@@ -33,7 +35,7 @@ class Mitmdump:
         async for raw in self._process.stdout:
             line = raw.decode(errors="replace").rstrip("\n")
             self.lines.append(line)
-            if self.port.done() and self._echo:
+            if self.port.done() and self._echo and not CONNECTION.match(line):
                 print(f"  {line}", flush=True)
             if not self.port.done() and (found := LISTENING.search(line)):
                 self.port.set_result(int(found[1]))
@@ -67,6 +69,7 @@ async def mitmdump(
         "confdir": confdir,
         "listen_host": "127.0.0.1",
         "listen_port": port,
+        "flow_detail": 0,  # the addon's own log has a line for each request
     }
     settings = [argument for name, value in options.items() for argument in ("--set", f"{name}={value}")]
     process = await asyncio.create_subprocess_exec(
