@@ -2,10 +2,13 @@
 
 yaml.py        text -> plain values, and where each of them stands
 references.py  `${env:…}`, `${file:…}`, `${cmd:…}` in any text of it
-model.py       which keys there are (model_source.py: those of a token source), one value at a time
+part.py        one file, with both of them done
+model.py       which keys there are; model_source.py: those of a token source
+fields.py      which kinds of value they take; checks.py: what such a value must be
 source.py      a token source's keys among each other -> SourceSpec
 rule.py        a rule's keys among each other -> Rule
-load.py        all files together -> Config, or every problem at once
+assemble.py    the sources and rules of all files, put together; includes.py: which files
+load.py        -> Config, or every problem at once
 find.py        which file that is
 schema.py      the same keys as JSON Schema, for editors
 """

@@ -5,8 +5,8 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from clientcreds_proxy.config import checks
 from clientcreds_proxy.config import model as keys
-from clientcreds_proxy.config.fields import check_name
 from clientcreds_proxy.config.messages import problems
 from clientcreds_proxy.config.model_source import Keys, TokenSource
 from clientcreds_proxy.config.part import Part
@@ -37,7 +37,7 @@ class Assembly:
                 place.problem("another file has a token source of this name")
                 continue
             try:
-                check_name(name)
+                checks.name(name)
             except ValueError as error:
                 place.problem(f"not a name: {error}")
             self._models[name] = model = _validated(TokenSource, value, place)

@@ -11,7 +11,7 @@ from typing import get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from clientcreds_proxy.config.fields import QuotingError
+from clientcreds_proxy.config.checks import QuotingError
 from clientcreds_proxy.config.model import INLINE, NAMED
 from clientcreds_proxy.config.model_source import Keys as Model
 from clientcreds_proxy.config.yaml import Keys

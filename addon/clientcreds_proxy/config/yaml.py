@@ -55,7 +55,6 @@ class Node:
     column: int
     content: object = None
     anchor: str | None = None
-    children: list["Node"] = field(default_factory=list)  # keys and values in turn, while they are read
     faults: tuple[Fault, ...] = ()
     size: int = 1  # nodes, with aliases expanded
     height: int = 1
@@ -129,7 +128,7 @@ class _Composer:
         self.root: Node | None = None
         self._anchors: dict[str, Node] = {}
         self.is_faulty = False
-        self._open: list[Node] = []
+        self._open: list[tuple[Node, list[Node]]] = []  # collections, and what was read of each so far
 
     def take(self, event: yaml.Event) -> None:
         """The next event. YamlError where what it begins can't be read."""
@@ -148,11 +147,10 @@ class _Composer:
         node = self._new(event)
         if len(self._open) >= MAX_DEPTH:
             raise YamlError(node.line, node.column, f"nested more than {MAX_DEPTH} levels deep")
-        self._open.append(node)
+        self._open.append((node, []))
 
     def _end(self, *, is_mapping: bool) -> None:
-        node = self._open.pop()
-        children, node.children = node.children, []
+        node, children = self._open.pop()
         node.size = 1 + sum(child.size for child in children)
         node.height = 1 + max((child.height for child in children), default=0)
         if node.size > MAX_NODES or node.height > MAX_DEPTH:
@@ -165,7 +163,7 @@ class _Composer:
         if node.anchor is not None:
             self._anchors[node.anchor] = node
         if self._open:
-            self._open[-1].children.append(node)
+            self._open[-1][1].append(node)
         else:
             self.root = node
 

@@ -1,0 +1,181 @@
+"""The checks of texts, one value at a time: each gives the value back, or raises a ValueError.
+
+A message says what was expected. It does not quote the value, which may be a secret.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from clientcreds_proxy.rules.clients import parse_client
+from clientcreds_proxy.rules.host import is_loopback, normalise, split_host_port
+from clientcreds_proxy.rules.pattern import PatternError, parse_host, parse_path
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)+")  # RFC 6901 §3
+
+# What the proxy itself or the connection decides: RFC 9110 §7.6.1, message framing, and credentials for us.
+_OF_THE_CONNECTION = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate"}
+    | {"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+# What the token request is made of: client_auth, token_request.format, and the answer we can read.
+_OF_THE_TOKEN_REQUEST = frozenset({"authorization", "content-type", "accept-encoding"})
+
+
+class QuotingError(ValueError):
+    """What another room says about a value; its words may quote it."""
+
+
+def text(value: str) -> str:
+    """`value`, if it is a text on one line and not empty."""
+    if not value:
+        raise ValueError("is empty")
+    return one_line(value)
+
+
+def one_line(value: str) -> str:
+    """`value`, if it is a text on one line."""
+    if _CONTROL.search(value):
+        raise ValueError("holds a line break or another control character")
+    return value
+
+
+def name(value: str) -> str:
+    """`value`, if it can name a rule or a token source; ValueError otherwise."""
+    if not value.isprintable() or value != value.strip() or not 0 < len(value) <= 100:
+        raise ValueError("expected 1 to 100 printable characters, without blanks around them")
+    return value
+
+
+def header_name(value: str) -> str:
+    """`value`, if it can name a header that we may set."""
+    if not _TOKEN.fullmatch(value):
+        raise ValueError("not a header name; expected letters, digits and hyphens")
+    if value.lower() in _OF_THE_CONNECTION:
+        raise ValueError("this header belongs to the connection: the proxy writes it itself")
+    return value
+
+
+def token_request_header(value: str) -> str:
+    """`value`, if it can name a further header of the token request."""
+    if value.lower() in _OF_THE_TOKEN_REQUEST:
+        raise ValueError("the token request writes this header itself: see client_auth and format")
+    return header_name(value)
+
+
+def header_value(value: str) -> str:
+    """`value`, if it can stand in a header."""
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ValueError("not a header value; expected printable ASCII on one line, without blanks around it")
+    return value
+
+
+def scheme(value: str) -> str:
+    """`value`, if it can stand before a token; empty for the token alone."""
+    if value and not _TOKEN.fullmatch(value):
+        raise ValueError(
+            "not an authentication scheme; expected one word, or an empty text for the token alone"
+        )
+    return value
+
+
+def scope(value: str) -> str:
+    """`value`, if it is one scope."""
+    if not _SCOPE.fullmatch(value):
+        raise ValueError('not a scope; expected printable ASCII without blanks, " and \\')
+    return value
+
+
+def member(value: str) -> str:
+    """`value`, if it names a member of an answer or points to one."""
+    if value.startswith("/") and not _POINTER.fullmatch(value):
+        raise ValueError("not a JSON pointer; expected ~0 for ~ and ~1 for / inside a name")
+    return text(value)
+
+
+def _url(value: str) -> str:
+    """The URL, if it is one of a server that we could ask."""
+    if not value.isascii() or re.search(r"[\x00-\x20\x7f\\]", value):
+        raise ValueError("not a URL; expected ASCII without blanks")
+    try:
+        parts = urlsplit(value)
+        usable = (
+            parts.scheme in ("http", "https") and bool(normalise(parts.hostname or "")) and parts.port != 0
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("not a URL; expected https://HOST/PATH")
+    return value
+
+
+def token_url(value: str) -> str:
+    """`value`, if tokens may be asked for there."""
+    parts = urlsplit(_url(value))
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError(
+            "expected https: the client secret would leave unencrypted (http is for loopback only)"
+        )
+    if "#" in value:
+        raise ValueError("expected a URL without a fragment (RFC 6749 §3.2)")
+    if "@" in parts.netloc:
+        raise ValueError("expected a URL without user name and password: use client_id and client_secret")
+    return value
+
+
+def proxy_url(value: str) -> str:
+    """`value`, if it is a proxy's URL."""
+    parts = urlsplit(_url(value))
+    if parts.path not in ("", "/") or "?" in value or "#" in value:
+        raise ValueError("expected http://HOST:PORT or https://HOST:PORT, without a path")
+    return value
+
+
+def host(value: str) -> str:
+    """`value`, if it is a host pattern."""
+    try:
+        parse_host(value)
+    except PatternError as error:
+        raise QuotingError(str(error)) from None
+    return value
+
+
+def path(value: str) -> str:
+    """`value`, if it is a path pattern."""
+    try:
+        parse_path(value)
+    except PatternError as error:
+        raise QuotingError(str(error)) from None
+    return value
+
+
+def client(value: str) -> str:
+    """`value`, if it is an entry of `allowed_clients`."""
+    try:
+        parse_client(value)
+    except ValueError as error:
+        raise QuotingError(str(error)) from None
+    return value
+
+
+def listen(value: str) -> str:
+    """`value`, if the status server may listen there."""
+    try:
+        host, port = split_host_port(value)
+    except ValueError:
+        port = None
+    if port is None:
+        raise ValueError("expected ADDRESS:PORT, like 127.0.0.1:8082")
+    if not is_loopback(host):
+        raise ValueError("expected a loopback address: the status server is for this machine only")
+    return value
+
+
+def method(value: str) -> str:
+    """`value` in upper case, if it is an HTTP method."""
+    if not _TOKEN.fullmatch(value):
+        raise ValueError("not an HTTP method; expected one like GET")
+    return value.upper()
