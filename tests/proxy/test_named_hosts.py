@@ -1,4 +1,4 @@
-"""Sections 3.1 to 3.3 for hosts that are not loopback: upstream mode, whose parent proxy knows their ports."""
+"""Sections 3.1 to 3.3 for hosts that are not loopback: a parent proxy knows where they are."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ NAMES = ("api.test", "up.test", "deep.wild.test", "xn--bcher-kva.test", "unruled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """One proxy behind another, and two APIs: one with a certificate for all `NAMES`, one for `other.test`."""
+    """One proxy behind another, and two APIs, with certificates for all `NAMES` and for `other.test`."""
 
     proxy: Proxy
     parent: ParentProxy
@@ -231,7 +231,7 @@ async def test_https_request_in_absolute_form_is_no_way_around(world: World) -> 
 
 @pytest.mark.parametrize("option", ["ssl_insecure=true", "validate_inbound_headers=false"])
 async def test_token_is_refused_when_nothing_upstream_is_verified(
-    tls_api: Api, idp: AuthorizationServer, trusted: Path, folder: Path, option: str
+    tls_api: Api, idp: AuthorizationServer, trusted: Path, folder: Path, *, option: str
 ) -> None:
     rules = f"""
 version: 1

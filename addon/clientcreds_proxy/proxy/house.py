@@ -42,10 +42,10 @@ class House:
         self._reading: asyncio.Task[bool] | None = None
         self.policy = self._policy_of(first.config, None)
         self.log = _log_of(first.config)
-        self._say_what_is_open()
 
     def follow(self) -> None:
-        """Look for changes from now on; needs a running event loop."""
+        """Say what is open and look for changes from now on; needs a running event loop."""
+        self._say_what_is_open()
         self._follower = asyncio.get_running_loop().create_task(self._look())
 
     async def reload(self) -> bool:
