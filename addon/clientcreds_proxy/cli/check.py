@@ -35,15 +35,17 @@ Exit codes:
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @json_option
 @config_option
-def check(file: str | None, config: str | None, *, strict: bool, as_json: bool) -> None:
+@click.pass_obj
+def check(before: str | None, file: str | None, config: str | None, *, strict: bool, as_json: bool) -> None:
     """Check a configuration: all errors and warnings, FILE:LINE:COLUMN each.
 
     Secrets are resolved, as when the proxy starts, but nothing is sent anywhere. --json prints a list of
     objects with file, line, column, path, message and severity (error or warning).
     """
-    if file and config and file != config:
+    named = {each for each in (before, file, config) if each}
+    if len(named) > 1:
         raise click.UsageError("name the file once: as FILE or with --config")
-    loaded, found = _load(file or config)
+    loaded, found = _load(next(iter(named), None))
     if as_json:
         rows = [asdict(problem) | {"severity": severity} for severity, problem in found]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))

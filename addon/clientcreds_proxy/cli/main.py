@@ -6,6 +6,7 @@ import sys
 import click
 
 from clientcreds_proxy.cli.check import check
+from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.schema import schema
 
 _EPILOG = """
@@ -27,8 +28,11 @@ else config/rules.yaml of the checkout.
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-def commands() -> None:
+@config_option
+@click.pass_context
+def commands(context: click.Context, config: str | None) -> None:
     """Point HTTP_PROXY at it, and your app speaks OAuth 2.0: checks and tools around the proxy."""
+    context.obj = config  # `clientcreds --config FILE check` is `clientcreds check --config FILE`
 
 
 commands.add_command(check)

@@ -103,6 +103,15 @@ def test_check_of_an_unreadable_file_is_one_line(name: str, reason: str, here: P
     assert result.stdout == f"{name}:1:1: can't be read: {reason}\n"
 
 
+@pytest.mark.parametrize(
+    "arguments", [("check", "c.yaml"), ("check", "--config", "c.yaml"), ("--config", "c.yaml", "check")]
+)
+def test_config_is_named_anywhere(arguments: tuple[str, ...], here: Path) -> None:
+    (here / "c.yaml").write_text(GOOD)
+
+    assert run(*arguments).exit_code == 0
+
+
 @pytest.mark.parametrize("arguments", [("--nope",), ("a", "b"), ("a", "--config", "b")])
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], here: Path) -> None:
     result = run("check", *arguments)
