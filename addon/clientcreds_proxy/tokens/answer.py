@@ -25,6 +25,7 @@ KNOWN_ERRORS = {  # these are what they are, even if a secret is a part of one
     *("unsupported_grant_type", "invalid_scope", "invalid_target"),
 }
 TYPE_NAME = re.compile(r"[A-Za-z0-9 ._~/-]{1,40}")
+JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+")
 SECRET_NAME = re.compile(r"secret|passw|token|key|assertion", re.IGNORECASE)
 
 
@@ -117,7 +118,7 @@ def _masked(text: str, spec: SourceSpec) -> str:
         if len(secret) >= 4:  # anything shorter is part of ordinary words, and guessed at once
             for form in (secret, quote(secret, safe=""), quote_plus(secret)):
                 text = text.replace(form, "***")
-    return text
+    return JWT.sub("***", text)  # an assertion
 
 
 def _printable(text: str) -> str | None:

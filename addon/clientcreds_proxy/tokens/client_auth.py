@@ -1,19 +1,20 @@
 """How a client proves itself at the token endpoint (RFC 6749 §2.3): which ways to try, and in which order.
 
-Not in it: sending (`fetch.py`), and remembering what worked (`source.py`).
+Not in it: signing (`assertion.py`), sending (`fetch.py`), and remembering what worked (`source.py`).
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.model import ErrorAnswer, SourceSpec, Token
+from clientcreds_proxy.tokens.model import ClientAuth, ErrorAnswer, SourceSpec, Token
 
-Way = Literal["basic_form", "basic_raw", "post", "none"]
+Way = Literal["basic_form", "basic_raw", "post", "jwt", "name_only"]
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Attempt:
     """One way to authenticate with one secret."""
 
     way: Way
-    secret: Secret  # empty with `none`
+    secret: Secret  # empty where this way needs none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +33,27 @@ class Granted:
     attempt: Attempt
 
 
+_WITHOUT_SECRET: Mapping[ClientAuth, Way] = {
+    "private_key_jwt": "jwt",
+    # RFC 8705 §2: the connection proves who it is, the request only says it
+    "tls_client_auth": "name_only",
+    "self_signed_tls_client_auth": "name_only",
+    "none": "name_only",
+}
+
+
+def presents_certificate(spec: SourceSpec) -> bool:
+    """Whether the connection itself authenticates the client: then `mtls_endpoint_aliases` count."""
+    return spec.client_auth in {"tls_client_auth", "self_signed_tls_client_auth"}
+
+
 def attempts(spec: SourceSpec, worked: Attempt | None = None) -> tuple[Attempt, ...]:
     """All that may be tried, in order; each one only after the one before was refused as client.
 
     What worked last comes first, then the same way with the other secrets.
     """
-    if spec.client_auth == "none":
-        return (Attempt(way="none", secret=Secret("")),)
+    if spec.client_auth in _WITHOUT_SECRET:
+        return (Attempt(way=_WITHOUT_SECRET[spec.client_auth], secret=Secret("")),)
     # A secret at a time: a server that wants another way is more common than a first secret that is dead.
     everything = [
         Attempt(way=way, secret=secret)
@@ -75,12 +90,22 @@ def authorization(spec: SourceSpec, attempt: Attempt) -> str | None:
     )  # `basic` in small letters fails at three servers
 
 
-def body_credentials(spec: SourceSpec, attempt: Attempt) -> tuple[tuple[str, str], ...]:
+def body_credentials(
+    spec: SourceSpec, attempt: Attempt, assertion: Secret | None
+) -> tuple[tuple[str, str], ...]:
     """The members of the token request's body that authenticate the client; an empty secret is left out."""
-    if attempt.way in {"basic_form", "basic_raw"}:
-        return ()
-    secret = attempt.secret.reveal()
-    return (("client_id", spec.client_id), *([("client_secret", secret)] if secret else []))
+    name = ("client_id", spec.client_id)
+    match attempt.way:
+        case "basic_form" | "basic_raw":
+            return ()
+        case "post":
+            secret = attempt.secret.reveal()
+            return (name, ("client_secret", secret)) if secret else (name,)
+        case "jwt" if assertion is not None:
+            signed = assertion.reveal()
+            return (name, ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", signed))
+        case _:
+            return (name,)
 
 
 def hint(spec: SourceSpec) -> str:
@@ -97,6 +122,9 @@ def _encodings_differ(spec: SourceSpec, secret: Secret) -> bool:
 
 
 def _ways(spec: SourceSpec, secret: Secret) -> Iterator[Way]:
+    if spec.client_auth == "client_secret_jwt":
+        yield "jwt"
+        return
     if spec.client_auth == "client_secret_post" or any(n == "client_secret" for n, _ in spec.endpoint_params):
         # KrakenD's Auth0 recipe repeats the credentials in endpoint_params: Basic beside them would be two
         # methods in one request, which strict servers refuse.

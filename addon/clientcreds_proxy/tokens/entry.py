@@ -6,6 +6,7 @@ Every number of a token's life stands here. Not in it: flights and waiters (`cac
 from dataclasses import dataclass
 
 from clientcreds_proxy.errors import (
+    SecretUnavailable,
     TokenBackoff,
     TokenFailure,
     TokenMalformed,
@@ -115,6 +116,8 @@ class Entry:
                 return min(MALFORMED_MAX_SECONDS, 2.0 ** min(self.malformed - 1, 10))
             case TokenBackoff():
                 return max(failure.retry_after or 0.0, 1.0)
+            case SecretUnavailable():
+                return 0.0  # the next request looks for the secret again: that asks no server
             case _:
                 return REJECTED_SECONDS
 

@@ -6,6 +6,7 @@ what is sent (`grant.py`), what an answer means (`answer.py`), what is remembere
 
 import asyncio
 import random
+import secrets
 import ssl  # noqa: TID251 - the edge
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from clientcreds_proxy.errors import (
 from clientcreds_proxy.tokens.answer import MAX_BYTES, Answer, host_of, parse_answer
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, hint, refused_as_client
 from clientcreds_proxy.tokens.grant import encode
+from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import ClientTls, Clock, SourceSpec, Token
 from clientcreds_proxy.tokens.transport import tls_context, transport_words
 
@@ -34,9 +36,16 @@ FIRST_WAIT_SECONDS = 0.25  # before a retry at most, doubling; each wait is a ra
 class HttpFetch:
     """Fetches the tokens of one source."""
 
-    def __init__(self, *, clock: Clock, chance: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        chance: Callable[[], float] = random.random,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self._clock = clock
         self._chance = chance
+        self._assertion = Mint(clock=clock, entropy=entropy)
         self._tls: tuple[ClientTls, ssl.SSLContext] | None = None  # reading the trust store takes 20 ms
 
     async def __call__(self, spec: SourceSpec, attempts: Sequence[Attempt]) -> Granted:
@@ -81,7 +90,7 @@ class HttpFetch:
         return await caller(patience.wait, self._once, client, spec, attempt)
 
     async def _once(self, client: httpx.AsyncClient, spec: SourceSpec, attempt: Attempt) -> Token:
-        host, grant = host_of(spec.token_url), encode(spec, attempt)
+        host, grant = host_of(spec.token_url), encode(spec, attempt, self._assertion(spec, attempt))
         requested = self._clock.now()
         try:
             async with client.stream(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.client_auth import Attempt, authorization, body_credentials
 from clientcreds_proxy.tokens.model import SourceSpec
 
@@ -19,9 +20,9 @@ class Grant:
     body: bytes = field(repr=False)
 
 
-def encode(spec: SourceSpec, attempt: Attempt) -> Grant:
-    """The token request, authenticated in exactly one way."""
-    params = list(_params(spec, attempt))
+def encode(spec: SourceSpec, attempt: Attempt, assertion: Secret | None = None) -> Grant:
+    """The token request, authenticated in exactly one way; `assertion` is for the way `jwt`."""
+    params = list(_params(spec, attempt, assertion))
     if spec.token_request.format == "json":
         content_type = "application/json"
         # A list of one value goes as that value: servers that read JSON want `"audience": "x"`.
@@ -33,7 +34,9 @@ def encode(spec: SourceSpec, attempt: Attempt) -> Grant:
     return Grant(headers=_headers(spec, attempt, content_type), body=body)
 
 
-def _params(spec: SourceSpec, attempt: Attempt) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _params(
+    spec: SourceSpec, attempt: Attempt, assertion: Secret | None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every parameter once, in the order they are sent; an empty one counts as absent (RFC 6749 §3.2)."""
     extra = dict(spec.endpoint_params)
     yield "grant_type", extra.pop("grant_type", (spec.token_request.grant_type,))[:1]
@@ -41,10 +44,10 @@ def _params(spec: SourceSpec, attempt: Attempt) -> Iterator[tuple[str, tuple[str
     for name, values in (("scope", (scope,)), ("audience", spec.audience), ("resource", spec.resource)):
         if given := tuple(value for value in values if value):
             yield name, given
-    for name, value in body_credentials(spec, attempt):
+    for name, value in body_credentials(spec, attempt, assertion):
         extra.pop(name, None)
         yield name, (value,)
-    if attempt.way == "none":
+    if attempt.way in {"jwt", "name_only"}:
         extra.pop("client_secret", None)
     yield from extra.items()
 

@@ -3,13 +3,14 @@
 import hashlib
 import json
 
-from clientcreds_proxy.tokens.model import SourceSpec
+from clientcreds_proxy.tokens.model import Assertion, AssertionFile, SourceSpec
 
 
 def cache_key(spec: SourceSpec) -> str:
     """SHA-256 (hex) over canonical JSON of everything that shapes the token, the secrets as hashes.
 
-    Not in it: the source's name, timeouts, retries, TLS trust, the proxy, and the API's headers.
+    Not in it: the source's name, timeouts, retries, TLS trust, the proxy, an assertion's lifetime, and the
+    API's headers.
     """
     request, response, expiry = spec.token_request, spec.token_response, spec.expiry
     identity = {
@@ -19,6 +20,7 @@ def cache_key(spec: SourceSpec) -> str:
         "client_secrets": [_hash(secret.reveal()) for secret in spec.client_secrets],
         "client_auth": spec.client_auth,
         "client_certificate": spec.client.tls.cert,
+        "assertion": _assertion(spec.assertion),
         "scopes": sorted(set(spec.scopes)),  # RFC 6749 §3.3: the order means nothing
         "audience": spec.audience,
         "resource": spec.resource,
@@ -30,6 +32,16 @@ def cache_key(spec: SourceSpec) -> str:
         "expiry": [expiry.skew_seconds, expiry.default_ttl_seconds],
     }
     return _hash(json.dumps(identity, sort_keys=True, separators=(",", ":")))
+
+
+def _assertion(assertion: Assertion | AssertionFile | None) -> list[str | None] | None:
+    if assertion is None:
+        return None
+    if isinstance(assertion, AssertionFile):
+        return ["file", assertion.path]
+    key = None if assertion.key is None else _hash(assertion.key.reveal())
+    header = [assertion.key_id, assertion.thumbprint, assertion.certificate]
+    return [assertion.algorithm, key, *header, assertion.audience]
 
 
 def _hashes(values: tuple[str, ...]) -> list[str]:

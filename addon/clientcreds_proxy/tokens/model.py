@@ -6,7 +6,21 @@ from typing import Literal, Protocol
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
 
-ClientAuth = Literal["auto", "client_secret_basic", "client_secret_post", "none"]
+ClientAuth = Literal[
+    "auto",
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+    "none",
+]
+SharedKeyAlgorithm = Literal["HS256", "HS384", "HS512"]
+PrivateKeyAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
+]
+Thumbprint = Literal["x5t#S256", "x5t", "x5c", "none"]
 Params = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -77,6 +91,26 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """What the client signs to prove itself (RFC 7523 §2.2), anew for each token request."""
+
+    algorithm: SharedKeyAlgorithm | PrivateKeyAlgorithm
+    key: Secret | None  # PKCS#8 PEM that fits the algorithm; None: the client secret (client_secret_jwt)
+    key_id: str | None = None  # the `kid` header; None: no such header
+    certificate: str | None = None  # PEM of the key's certificate and its chain, for the thumbprint
+    thumbprint: Thumbprint = "none"  # the header that says which certificate
+    lifetime_seconds: float = 60
+    audience: str | None = None  # None: the token endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionFile:
+    """Where somebody else puts a ready-made assertion; read at every use."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """One token source of the configuration, validated, its secrets resolved."""
 
@@ -85,6 +119,7 @@ class SourceSpec:
     client_id: str
     client_secrets: tuple[Secret, ...]  # tried in order; empty with `none`
     client_auth: ClientAuth = "auto"
+    assertion: Assertion | AssertionFile | None = None  # with the …_jwt methods alone
     scopes: tuple[str, ...] = ()
     audience: tuple[str, ...] = ()
     resource: tuple[str, ...] = ()

@@ -82,9 +82,12 @@ def blocks(entry: Entry, *failures: TokenFailure) -> list[float]:
     return seconds
 
 
-@pytest.mark.parametrize("failure", [refused(), SecretUnavailable("gone")])
-def test_refusal_is_remembered_for_30_s(failure: TokenFailure) -> None:
-    assert blocks(Entry(), failure, failure) == [30, 30]
+def test_refusal_is_remembered_for_30_s() -> None:
+    assert blocks(Entry(), refused(), refused()) == [30, 30]
+
+
+def test_missing_secret_is_looked_for_again_at_once() -> None:
+    assert blocks(Entry(), SecretUnavailable("gone"), SecretUnavailable("gone")) == [0, 0]
 
 
 def test_malformed_answer_is_remembered_for_1_s_doubling_to_30() -> None:

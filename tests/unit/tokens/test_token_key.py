@@ -1,11 +1,22 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.key import cache_key
-from clientcreds_proxy.tokens.model import Client, ClientTls, Expiry, TokenRequest, TokenResponse
+from clientcreds_proxy.tokens.model import (
+    Assertion,
+    AssertionFile,
+    Client,
+    ClientTls,
+    Expiry,
+    TokenRequest,
+    TokenResponse,
+)
 from tests.unit.tokens.making import a_spec
+
+AN_ASSERTION = Assertion(algorithm="RS256", key=Secret("pem"))
 
 
 @pytest.mark.parametrize(
@@ -46,10 +57,37 @@ def test_key_leaves_out_what_does_not_shape_the_token(change: dict[str, Any]) ->
         {"expiry": Expiry(skew_seconds=1)},
         {"expiry": Expiry(default_ttl_seconds="never")},
         {"client": Client(tls=ClientTls(cert="pem"))},
+        {"assertion": AssertionFile(path="/run/assertion.jwt")},
+        {"assertion": AN_ASSERTION},
     ],
 )
 def test_key_changes_with_what_shapes_the_token(change: dict[str, Any]) -> None:
     assert cache_key(a_spec(**change)) != cache_key(a_spec())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"algorithm": "PS256"},
+        {"key": Secret("another")},
+        {"key_id": "k1"},
+        {"certificate": "pem"},
+        {"thumbprint": "x5t"},
+        {"audience": "https://idp.example.com"},
+    ],
+)
+def test_key_changes_with_what_the_assertion_says(change: dict[str, Any]) -> None:
+    changed = a_spec(assertion=replace(AN_ASSERTION, **change))
+
+    assert cache_key(changed) != cache_key(a_spec(assertion=AN_ASSERTION))
+
+
+def test_key_changes_with_the_assertions_file_and_not_with_the_lifetime() -> None:
+    file = a_spec(assertion=AssertionFile(path="/run/a"))
+    longer = a_spec(assertion=replace(AN_ASSERTION, lifetime_seconds=120))
+
+    assert cache_key(file) != cache_key(a_spec(assertion=AssertionFile(path="/run/b")))
+    assert cache_key(longer) == cache_key(a_spec(assertion=AN_ASSERTION))
 
 
 def test_key_does_not_depend_on_the_order_of_scopes() -> None:

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Attempt, attempts
+from clientcreds_proxy.tokens.client_auth import Attempt, attempts, presents_certificate
 from clientcreds_proxy.tokens.grant import encode
 from clientcreds_proxy.tokens.model import SourceSpec, TokenRequest
 from tests.unit.tokens.making import a_spec
@@ -153,12 +153,54 @@ def test_auto_tries_basic_then_post_then_raw_where_it_differs(
 
 @pytest.mark.parametrize(
     ("client_auth", "expected"),
-    [("client_secret_basic", ["basic_form"]), ("client_secret_post", ["post"]), ("none", ["none"])],
+    [
+        ("client_secret_basic", ["basic_form"]),
+        ("client_secret_post", ["post"]),
+        ("client_secret_jwt", ["jwt"]),
+        ("private_key_jwt", ["jwt"]),
+        ("tls_client_auth", ["name_only"]),
+        ("self_signed_tls_client_auth", ["name_only"]),
+        ("none", ["name_only"]),
+    ],
 )
 def test_chosen_authentication_is_the_only_one(client_auth: str, expected: list[str]) -> None:
     spec = a_spec(client_auth=client_auth, client_secrets=(Secret("a+b"),))
 
     assert [way for way, _ in ways(spec)] == expected
+
+
+def test_each_secret_signs_an_assertion_of_its_own() -> None:
+    spec = a_spec(client_auth="client_secret_jwt", client_secrets=(Secret("one"), Secret("two")))
+
+    assert ways(spec, Attempt(way="jwt", secret=Secret("two"))) == [("jwt", "two"), ("jwt", "one")]
+
+
+@pytest.mark.parametrize("client_auth", ["client_secret_jwt", "private_key_jwt"])
+def test_assertion_goes_alone_with_the_clients_id(client_auth: str) -> None:
+    spec = a_spec(
+        client_auth=client_auth,
+        endpoint_params=(("client_id", ("app",)), ("client_secret", ("s3cr3t",)), ("tenant", ("acme",))),
+    )
+
+    grant = encode(spec, attempts(spec)[0], Secret("a.b.c"))
+
+    assert grant.body == (
+        b"grant_type=client_credentials&client_id=app"
+        b"&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+        b"&client_assertion=a.b.c&tenant=acme"
+    )
+    assert "Authorization" not in dict(grant.headers)
+    assert "a.b.c" not in repr(grant)
+
+
+@pytest.mark.parametrize("client_auth", ["tls_client_auth", "self_signed_tls_client_auth"])
+def test_client_with_a_certificate_names_itself_only(client_auth: str) -> None:
+    spec = a_spec(client_auth=client_auth, endpoint_params=(("client_secret", ("s",)),))
+
+    assert body_of(spec) == b"grant_type=client_credentials&client_id=app"
+    assert "authorization" not in headers_of(spec)
+    assert presents_certificate(spec)
+    assert not presents_certificate(a_spec())
 
 
 def test_secrets_are_tried_in_order_each_in_every_way() -> None:
