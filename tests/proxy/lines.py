@@ -59,11 +59,15 @@ class Line:
             answer = await self._head()
             return answer if answer.status == 200 else await self._body(answer)
 
-    async def socks(self, host: str, port: int) -> int:
+    async def socks(self, host: str, port: int, *, user: str | None = None) -> int:
         """Ask a SOCKS5 proxy for a connection; gives back its reply, 0 for yes (RFC 1928 §6)."""
-        self.writer.write(b"\x05\x01\x00")
+        method = b"\x00" if user is None else b"\x02"
+        self.writer.write(b"\x05\x01" + method)
         async with asyncio.timeout(PATIENCE):
-            assert await self.reader.readexactly(2) == b"\x05\x00"
+            assert await self.reader.readexactly(2) == b"\x05" + method
+            if user is not None:  # RFC 1929, with an empty password
+                self.writer.write(b"\x01" + bytes([len(user)]) + user.encode() + b"\x00")
+                assert await self.reader.readexactly(2) == b"\x01\x00"
             name = host.encode()
             self.writer.write(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2))
             reply = await self.reader.readexactly(10)
@@ -139,9 +143,9 @@ class Line:
 
 
 @asynccontextmanager
-async def dial(port: int, host: str = "127.0.0.1") -> AsyncIterator[Line]:
-    """A new connection to the proxy."""
-    reader, writer = await asyncio.open_connection(host, port, limit=2**20)
+async def dial(port: int, *, source: str = "127.0.0.1") -> AsyncIterator[Line]:
+    """A new connection to the proxy, from this address."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0), limit=2**20)
     try:
         yield Line(reader=reader, writer=writer)
     finally:

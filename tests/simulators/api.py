@@ -94,7 +94,7 @@ class Api:
         return Request(head=head.head, body=body)
 
     async def _say(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        refused = request.one("authorization") in self.unauthorized
+        refused = not self.unauthorized.isdisjoint(request.all("authorization"))
         body = b"" if request.method == "HEAD" else json.dumps({"target": request.target}).encode()
         lines = [
             f"HTTP/1.1 {401 if refused else 200} X",

@@ -124,6 +124,7 @@ class ClientCreds:
             return  # refused by mitmproxy, or by its proxyauth
         policy = self.house.policy
         passage = self._passages.enter(flow, policy)
+        attach.remove_what_is_ours(flow.request)
         if self._closing:
             raise ShuttingDown("the proxy was told to stop")
         passage.finding = policy.gate.find(passage.arrival)

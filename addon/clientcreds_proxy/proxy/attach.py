@@ -14,8 +14,14 @@ from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.rules.host import normalise, split_host_port
 
 HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
-NOT_FOR_THE_API = ("Proxy-Authorization", "Proxy-Connection")
+MEANT_FOR_US = ("Proxy-Authorization", "Proxy-Connection")
 ABOUT_THE_CONNECTION = ("close", "keep-alive", "upgrade")  # what `Connection` may say to the next hop
+
+
+def remove_what_is_ours(request: http.Request) -> None:
+    """Take out what a client says to its proxy: credentials, most of all. No server is to see them."""
+    for name in MEANT_FOR_US:
+        request.headers.pop(name, None)
 
 
 def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
@@ -27,7 +33,7 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
         request.port = decision.destination.port
     if request.scheme == "https" and not (request.is_http2 or request.is_http3):
         request.authority = ""  # the next hop is the API itself: no target in absolute form
-    _remove_hop_by_hop(request)
+    _remove_what_connection_lists(request)
     before = after = facts.request_of(flow)
     for modifier in decision.rule.modifiers:
         after = modifier.modify_request(after)
@@ -53,14 +59,12 @@ def attach_again(request: http.Request, passage: Passage, decision: Decision, wi
     _put(request, passage, decision, wire)
 
 
-def _remove_hop_by_hop(request: http.Request) -> None:
-    """Take out what was meant for us (RFC 9110 §7.6.1).
+def _remove_what_connection_lists(request: http.Request) -> None:
+    """Take out what was meant for this hop alone (RFC 9110 §7.6.1).
 
     mitmproxy passes `Connection` on as it came: a client could name our header in it, and the next hop would
     drop the token.
     """
-    for name in NOT_FOR_THE_API:
-        request.headers.pop(name, None)
     connection = request.headers.get("connection")
     if connection is None:
         return
