@@ -1,13 +1,16 @@
 """An exception in a hook: mitmproxy would log it and forward the request as it stands. We refuse it."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Protocol, cast
 
 from mitmproxy import http
 
 from clientcreds_proxy.errors import InternalError, Refusal
+
+BUG = "this is a bug of clientcreds; its log has the details"
 
 
 class Refuses(Protocol):
@@ -31,8 +34,8 @@ def fail_closed[S: Refuses, R](
         if isinstance(error, Refusal):
             self.refuse(flow, error)
         else:
-            self.report(error)
-            self.refuse(flow, InternalError("this is a bug of clientcreds; its log has the details"))
+            self.refuse(flow, InternalError(BUG))
+            self.report(error)  # last: where the log can't be written, the request is refused all the same
 
     @wraps(hook)
     async def asynchronous(self: S, flow: http.HTTPFlow) -> None:
@@ -50,3 +53,15 @@ def fail_closed[S: Refuses, R](
 
     wrapped = asynchronous if inspect.iscoroutinefunction(hook) else synchronous
     return cast("Callable[[S, http.HTTPFlow], R]", wrapped)
+
+
+@contextmanager
+def or_refuse(refuse: Callable[[Refusal], None], report: Callable[[Exception], None]) -> Iterator[None]:
+    """The same for a hook that has a connection in hand: `refuse` gets whatever was raised as a refusal."""
+    try:
+        yield
+    except Refusal as refused:
+        refuse(refused)
+    except Exception as error:  # noqa: BLE001 - all of them, that is the point
+        refuse(InternalError(BUG))
+        report(error)
