@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml  # noqa: TID251 - the page's examples are YAML
+import yaml
 
 from clientcreds_proxy.martian.parse import parse
 from clientcreds_proxy.martian.registry import KINDS

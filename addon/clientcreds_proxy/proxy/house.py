@@ -137,8 +137,8 @@ class House:
         config = self.policy.config
         for warning in config.warnings:
             self.log.event("warning", str(warning))
-        sizes = f"{len(config.rules)} rules, {len(config.sources)} token sources"
-        self.log.event("info", f"{self._path}: {sizes}")
+        sizes = {"rules": len(config.rules), "token_sources": len(config.sources)}
+        self.log.event("info", f"the rules are those of {self._path}", sizes)
 
 
 def _signature(files: tuple[Path, ...]) -> tuple[object, ...]:
