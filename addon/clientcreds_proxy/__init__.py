@@ -2,7 +2,7 @@
 
 config/   the YAML file, read once and frozen: rules, token sources, and every error of it at once
 rules/    which rule is a request's? Pure.
-tokens/   a token for it: one fetch at a time, renewed ahead, failures remembered. Pure but for fetch.py
+tokens/   a token for it: one fetch at a time, renewed ahead, failures remembered. Pure but for its edges
 martian/  what a rule changes in requests and responses, with Martian's names. Pure
 proxy/    mitmproxy's hooks: they put one request through the rooms above and refuse what fails
 observe/  what one can see of it: the access log

@@ -17,7 +17,6 @@ from clientcreds_proxy.errors import (
 )
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.answer import Answer, parse_answer
-from clientcreds_proxy.tokens.client_auth import attempts
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Client, Expiry, Token, TokenResponse, described
 from tests.simulators.authorization_server import AuthorizationServer, Reply
@@ -45,7 +44,7 @@ async def fetched(*replies: Reply, **client: Any) -> tuple[Token | TokenFailure,
     async with AuthorizationServer(replies=list(replies)).running() as server:
         spec = a_spec(token_url=server.token_url, client=Client(**client))
         try:
-            granted = await HttpFetch(clock=FakeClock(), chance=lambda: 0)(spec, attempts(spec))
+            granted = await HttpFetch(clock=FakeClock(), chance=lambda: 0)(spec)
         except TokenFailure as failure:
             return failure, server
         return granted.token, server
@@ -344,7 +343,7 @@ async def test_secret_shows_in_no_failure_and_no_log(reply: Reply, caplog: pytes
     async with AuthorizationServer(replies=[reply] * 4).running() as server:
         spec = a_spec(token_url=server.token_url + "?key=c4nary", client_secrets=(Secret("c4nary/"),))
         with pytest.raises(TokenFailure) as raised:
-            await HttpFetch(clock=FakeClock(), chance=lambda: 0)(spec, attempts(spec))
+            await HttpFetch(clock=FakeClock(), chance=lambda: 0)(spec)
 
     failure = raised.value
     shown = [

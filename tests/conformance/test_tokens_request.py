@@ -38,7 +38,7 @@ async def test_token_request_is_a_post_with_its_length_and_the_urls_query() -> N
     """A01, A06; providers 12: a chunked token request fails at two servers."""
     async with AuthorizationServer(path="/token?tenant=x").running() as server:
         spec = a_spec(token_url=server.token_url)
-        await HttpFetch(clock=FakeClock())(spec, attempts(spec))
+        await HttpFetch(clock=FakeClock())(spec)
 
     (seen,) = server.seen
     assert (seen.method, seen.target) == ("POST", "/token?tenant=x")
@@ -165,6 +165,6 @@ async def test_token_request_ignores_the_environments_proxy(monkeypatch: pytest.
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     async with AuthorizationServer().running() as server:
         spec = a_spec(token_url=server.token_url)
-        await HttpFetch(clock=FakeClock())(spec, attempts(spec))
+        await HttpFetch(clock=FakeClock())(spec)
 
     assert len(server.seen) == 1

@@ -2,7 +2,7 @@ import pytest
 
 from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Granted, attempts
+from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import ClientAuth, SourceSpec, TokenRequest
@@ -31,7 +31,7 @@ async def fetch(
         resource=(RESOURCE,),
         token_request=token_request or TokenRequest(),
     )
-    return await HttpFetch(clock=SystemClock())(spec, attempts(spec))
+    return await HttpFetch(clock=SystemClock())(spec)
 
 
 @pytest.mark.parametrize("client", [BASIC, POST, SPECIAL], ids=lambda client: client.client_id)

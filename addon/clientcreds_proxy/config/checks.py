@@ -7,8 +7,9 @@ import re
 from urllib.parse import urlsplit
 
 from clientcreds_proxy.rules.clients import parse_client
-from clientcreds_proxy.rules.host import is_loopback, normalise, split_host_port
+from clientcreds_proxy.rules.host import is_loopback, split_host_port
 from clientcreds_proxy.rules.pattern import PatternError, parse_host, parse_path
+from clientcreds_proxy.tokens import endpoint
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
@@ -96,39 +97,9 @@ def member(value: str) -> str:
     return text(value)
 
 
-def _url(value: str) -> str:
-    """The URL, if it is one of a server that we could ask."""
-    if not value.isascii() or re.search(r"[\x00-\x20\x7f\\]", value):
-        raise ValueError("not a URL; expected ASCII without blanks")
-    try:
-        parts = urlsplit(value)
-        usable = (
-            parts.scheme in ("http", "https") and bool(normalise(parts.hostname or "")) and parts.port != 0
-        )
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("not a URL; expected https://HOST/PATH")
-    return value
-
-
-def token_url(value: str) -> str:
-    """`value`, if tokens may be asked for there."""
-    parts = urlsplit(_url(value))
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError(
-            "expected https: the client secret would leave unencrypted (http is for loopback only)"
-        )
-    if "#" in value:
-        raise ValueError("expected a URL without a fragment (RFC 6749 §3.2)")
-    if "@" in parts.netloc:
-        raise ValueError("expected a URL without user name and password: use client_id and client_secret")
-    return value
-
-
 def proxy_url(value: str) -> str:
     """`value`, if it is a proxy's URL."""
-    parts = urlsplit(_url(value))
+    parts = urlsplit(endpoint.url(value))
     if parts.path not in ("", "/") or "?" in value or "#" in value:
         raise ValueError("expected http://HOST:PORT or https://HOST:PORT, without a path")
     return value

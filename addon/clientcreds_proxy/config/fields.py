@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from clientcreds_proxy.config import checks
 from clientcreds_proxy.config.pem import PemFiles
+from clientcreds_proxy.tokens import endpoint
 
 
 class OneOrMany:
@@ -82,6 +83,7 @@ _TTL = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "never"}]
 _SCOPES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string", "minLength": 1}}]}
 
 Text = Annotated[str, AfterValidator(checks.text)]
+TextOrEmpty = Annotated[str, AfterValidator(checks.one_line)]
 Secrets = Annotated[list[Annotated[str, AfterValidator(checks.one_line)]], Field(min_length=1), OneOrMany()]
 Params = Annotated[list[str], Field(min_length=1), OneOrMany()]
 Certificates = Annotated[str, AfterValidator(_certificates)]
@@ -104,7 +106,8 @@ Scopes = Annotated[
     WithJsonSchema(_SCOPES),
 ]
 Member = Annotated[str, AfterValidator(checks.member)]
-TokenUrl = Annotated[str, AfterValidator(checks.token_url)]
+TokenUrl = Annotated[str, AfterValidator(endpoint.token_url)]
+Issuer = Annotated[str, AfterValidator(endpoint.issuer)]
 ProxyUrl = Annotated[str, AfterValidator(checks.proxy_url)]
 
 Hosts = Annotated[list[Annotated[str, AfterValidator(checks.host)]], Field(min_length=1), OneOrMany()]

@@ -18,8 +18,11 @@ from clientcreds_proxy.rules.decision import Gate
 from clientcreds_proxy.rules.rulebook import RuleBook
 from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.clock import SystemClock
+from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec
+from clientcreds_proxy.tokens.look import HttpLook
+from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarning
+from clientcreds_proxy.tokens.session import Sessions
 from clientcreds_proxy.tokens.source import Reread, TokenSource
 
 LOOK_SECONDS = 1.0
@@ -38,6 +41,8 @@ class House:
         self._signature = _signature(first.files)
         self._clock = SystemClock()
         self._cache = TokenCache(clock=self._clock, observer=self._tell)
+        look = HttpLook(Sessions(clock=self._clock))
+        self._discovery = Discovery(clock=self._clock, look=look, warn=self._warn)
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
         self.policy = self._policy_of(first.config, None)
@@ -70,6 +75,7 @@ class House:
                 with suppress(asyncio.CancelledError):
                     await task
         await self._cache.aclose()
+        await self._discovery.aclose()
 
     async def _look(self) -> None:
         while True:
@@ -120,7 +126,7 @@ class House:
         return Policy(config=config, gate=gate, sources=sources)
 
     def _source_of(self, spec: SourceSpec) -> TokenSource:
-        fetch = HttpFetch(clock=self._clock)
+        fetch = HttpFetch(clock=self._clock, discovery=self._discovery)
         return TokenSource(spec, cache=self._cache, fetch=fetch, reread=self._reread(spec.name))
 
     def _reread(self, name: str) -> Reread:
@@ -132,6 +138,9 @@ class House:
 
     def _tell(self, event: SourceEvent) -> None:
         tell(self.log, event)
+
+    def _warn(self, warning: SourceWarning) -> None:
+        self.log.event("warning", warning.message, {"token_source": warning.source})
 
     def _say_what_is_open(self) -> None:
         config = self.policy.config

@@ -71,6 +71,11 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
+def backoff_seconds(retry_after: float | None) -> float:
+    """How long a server that asks for a pause is left alone."""
+    return 30.0 if retry_after is None else min(retry_after, RETRY_AFTER_MAX_SECONDS)
+
+
 def _refuse_status(spec: SourceSpec, answer: Answer, document: Document) -> None:
     status = answer.status
     if 200 <= status < 300:
@@ -79,8 +84,7 @@ def _refuse_status(spec: SourceSpec, answer: Answer, document: Document) -> None
     said = _error_answer(spec, answer, document)
     words = f"{host} answered {status} to the token request" + (f": {said.error}" if said.error else "")
     if status == 429 or (status == 503 and answer.retry_after is not None):
-        wait = 30.0 if answer.retry_after is None else min(answer.retry_after, RETRY_AFTER_MAX_SECONDS)
-        raise TokenBackoff(words, error=said.error, retry_after=wait) from said
+        raise TokenBackoff(words, error=said.error, retry_after=backoff_seconds(answer.retry_after)) from said
     if status >= 500 or status in {408, 425}:
         raise TokenUnavailable(words, error=said.error) from said
     if status >= 400:

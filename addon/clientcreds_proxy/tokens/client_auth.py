@@ -4,7 +4,7 @@ Not in it: signing (`assertion.py`), sending (`fetch.py`), and remembering what 
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
@@ -47,10 +47,14 @@ def presents_certificate(spec: SourceSpec) -> bool:
     return spec.client_auth in {"tls_client_auth", "self_signed_tls_client_auth"}
 
 
-def attempts(spec: SourceSpec, worked: Attempt | None = None) -> tuple[Attempt, ...]:
+def attempts(
+    spec: SourceSpec, worked: Attempt | None = None, *, advertised: Sequence[str] = ()
+) -> tuple[Attempt, ...]:
     """All that may be tried, in order; each one only after the one before was refused as client.
 
-    What worked last comes first, then the same way with the other secrets.
+    What worked last comes first, then the same way with the other secrets, then the methods that the server
+    advertises, as it lists them. What it does not list is tried all the same: servers advertise what they
+    refuse.
     """
     if spec.client_auth in _WITHOUT_SECRET:
         return (Attempt(way=_WITHOUT_SECRET[spec.client_auth], secret=Secret("")),)
@@ -58,7 +62,7 @@ def attempts(spec: SourceSpec, worked: Attempt | None = None) -> tuple[Attempt, 
     everything = [
         Attempt(way=way, secret=secret)
         for secret in spec.client_secrets or (Secret(""),)
-        for way in _ways(spec, secret)
+        for way in sorted(_ways(spec, secret), key=lambda way: _rank(way, advertised))
     ]
     if worked is not None:
         everything.sort(key=lambda attempt: (attempt != worked, attempt.way != worked.way))
@@ -137,6 +141,12 @@ def _ways(spec: SourceSpec, secret: Secret) -> Iterator[Way]:
         # RFC 7617 §2: unencoded, a colon in the id would shift where the secret begins.
         if encoding is None and ":" not in spec.client_id and _encodings_differ(spec, secret):
             yield "basic_raw"
+
+
+def _rank(way: Way, advertised: Sequence[str]) -> int:
+    """Where a way comes among the advertised methods; an unencoded Basic is the last resort anyway."""
+    method = {"basic_form": "client_secret_basic", "post": "client_secret_post"}.get(way)
+    return advertised.index(method) if method in advertised else len(advertised)
 
 
 def _form(text: str) -> str:

@@ -16,6 +16,7 @@ def cache_key(spec: SourceSpec) -> str:
     identity = {
         "format": 1,
         "token_url": spec.token_url,
+        "issuer": spec.issuer,
         "client_id": spec.client_id,
         "client_secrets": [_hash(secret.reveal()) for secret in spec.client_secrets],
         "client_auth": spec.client_auth,

@@ -115,7 +115,8 @@ class SourceSpec:
     """One token source of the configuration, validated, its secrets resolved."""
 
     name: str
-    token_url: str = field(repr=False)  # its query may hold a key
+    token_url: str = field(default="", repr=False)  # its query may hold a key; empty: the issuer says it
+    issuer: str | None = None  # as configured; its metadata says what `token_url` does not
     client_id: str
     client_secrets: tuple[Secret, ...]  # tried in order; empty with `none`
     client_auth: ClientAuth = "auto"
@@ -188,4 +189,20 @@ class Observer(Protocol):
 
     def __call__(self, event: SourceEvent, /) -> None:
         """Take note; called after the waiting requests were served."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceWarning:
+    """What works, and whoever runs the proxy should look at."""
+
+    source: str
+    message: str
+
+
+class Warn(Protocol):
+    """Who is told such things."""
+
+    def __call__(self, warning: SourceWarning, /) -> None:
+        """Take note."""
         ...

@@ -1,12 +1,11 @@
 """A token source at work: what a request asks for its token."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol
 
 from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.tokens.cache import Demand, TokenCache
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts, refused_as_client
+from clientcreds_proxy.tokens.client_auth import Attempt, Granted, refused_as_client
 from clientcreds_proxy.tokens.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
 
@@ -14,8 +13,11 @@ from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
 class Fetch(Protocol):
     """Where tokens come from (`fetch.HttpFetch`)."""
 
-    async def __call__(self, spec: SourceSpec, attempts: Sequence[Attempt], /) -> Granted:
-        """A token within `timeout_seconds`, by the first attempt that is not refused as client."""
+    async def __call__(self, spec: SourceSpec, worked: Attempt | None, /) -> Granted:
+        """A token within `timeout_seconds`, by the first attempt that is not refused as client.
+
+        What `worked` last is tried first.
+        """
         ...
 
 
@@ -87,7 +89,7 @@ class TokenSource:
         )
 
     async def _ask(self, spec: SourceSpec) -> Token:
-        granted = await self._fetch(spec, attempts(spec, self._worked))
+        granted = await self._fetch(spec, self._worked)
         self._worked = granted.attempt
         return granted.token
 

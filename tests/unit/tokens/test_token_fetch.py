@@ -20,9 +20,10 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Granted, attempts
-from clientcreds_proxy.tokens.fetch import HttpFetch, retry_after
+from clientcreds_proxy.tokens.client_auth import Granted
+from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Client, ClientTls, SourceSpec, TokenRequest, described
+from clientcreds_proxy.tokens.session import retry_after
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.unit.tokens.making import START, FakeClock, a_spec
 
@@ -40,7 +41,7 @@ def spec_for(server: AuthorizationServer, client: Client | None = None, **change
 
 
 async def fetch(spec: SourceSpec, *, chance: float = 0.0) -> Granted:
-    return await HttpFetch(clock=FakeClock(), chance=lambda: chance)(spec, attempts(spec))
+    return await HttpFetch(clock=FakeClock(), chance=lambda: chance)(spec)
 
 
 async def failure_of(spec: SourceSpec, *, chance: float = 0.0) -> TokenFailure:
@@ -204,10 +205,10 @@ async def test_fetch_survives_many_cancelled_fetches_before_it(server: Authoriza
     for _ in range(20):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await one(spec, attempts(spec))
+                await one(spec)
     server.silent = False
 
-    granted = await one(spec, attempts(spec))
+    granted = await one(spec)
 
     assert granted.token.value.reveal() == f"t{len(server.seen)}"
 
@@ -440,11 +441,11 @@ async def test_fetch_says_which_part_of_tls_is_unusable(tls: ClientTls, words: s
 async def test_fetch_reads_the_trust_store_once(server: AuthorizationServer) -> None:
     one, spec = HttpFetch(clock=FakeClock()), spec_for(server)
 
-    await one(spec, attempts(spec))
-    first = one._tls
-    await one(spec, attempts(spec))
+    await one(spec)
+    first = one._sessions._tls
+    await one(spec)
 
-    assert one._tls is first
+    assert one._sessions._tls is first
 
 
 async def test_fetch_sends_the_headers_it_is_told(server: AuthorizationServer) -> None:

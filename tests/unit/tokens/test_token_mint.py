@@ -108,7 +108,7 @@ async def test_retries_of_one_fetch_send_new_assertions() -> None:
     ).running() as server:
         spec = with_key(server.token_url)
         with pytest.raises(TokenRejected):
-            await HttpFetch(clock=FakeClock(), chance=lambda: 0.0)(spec, attempts(spec))
+            await HttpFetch(clock=FakeClock(), chance=lambda: 0.0)(spec)
 
     jtis = [read(seen.form["client_assertion"]).claims["jti"] for seen in server.seen]
     assert len(jtis) == len(set(jtis)) == 3
@@ -123,7 +123,7 @@ async def test_assertion_that_the_server_quotes_is_masked() -> None:
         quoted = b'{"error": "invalid_client", "error_description": "bad: eyJhbGciOiJFUzI1NiJ9.e30.c2ln!"}'
         server.replies = [Reply(status=401, body=quoted)]
         with pytest.raises(TokenRejected) as failed:
-            await HttpFetch(clock=FakeClock())(spec, attempts(spec))
+            await HttpFetch(clock=FakeClock())(spec)
 
     assert getattr(failed.value.__cause__, "description", None) == "bad: ***!"
 
@@ -137,6 +137,6 @@ async def test_missing_file_sends_nothing(tmp_path: Path) -> None:
             assertion=AssertionFile(path=str(tmp_path / "gone")),
         )
         with pytest.raises(SecretUnavailable):
-            await HttpFetch(clock=FakeClock())(spec, attempts(spec))
+            await HttpFetch(clock=FakeClock())(spec)
 
     assert server.seen == []

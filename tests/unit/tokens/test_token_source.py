@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,7 +12,7 @@ from clientcreds_proxy.errors import (
 )
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.cache import TokenCache
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted
+from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.model import Client, SourceEvent, SourceSpec
 from clientcreds_proxy.tokens.source import TokenSource
@@ -35,11 +34,12 @@ class Provider:
     rereads: int = 0
     reading: asyncio.Event | None = None
 
-    async def fetch(self, _: SourceSpec, attempts: Sequence[Attempt]) -> Granted:
-        self.asked.append(tuple(attempt.way for attempt in attempts))
+    async def fetch(self, spec: SourceSpec, worked: Attempt | None) -> Granted:
+        tries = attempts(spec, worked)
+        self.asked.append(tuple(attempt.way for attempt in tries))
         if self.failure is not None:
             raise self.failure
-        for attempt in attempts:
+        for attempt in tries:
             if (attempt.way, attempt.secret.reveal()) == (self.way, self.secret):
                 token = a_token(f"t{len(self.asked)}", requested=self.clock.now())
                 return Granted(token=token, attempt=attempt)

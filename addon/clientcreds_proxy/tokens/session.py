@@ -1,0 +1,183 @@
+"""HTTP with authorization servers, for the length of one fetch: bounded in time, size and patience.
+
+No redirect is followed, no cookie kept, no environment proxy used. Not in it: what is asked (`fetch.py`,
+`look.py`).
+"""
+
+import asyncio
+import random
+import ssl  # noqa: TID251 - the edge
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx  # noqa: TID251 - the edge
+import stamina
+
+from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenTimeout, TokenUnavailable
+from clientcreds_proxy.tokens.model import Client, ClientTls, Clock
+from clientcreds_proxy.tokens.transport import tls_context, transport_words
+
+FIRST_WAIT_SECONDS = 0.25  # before a retry at most, doubling; each wait is a random part of it (full jitter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is sent."""
+
+    method: str
+    url: str = field(repr=False)  # its query may hold a key
+    host: str  # as messages name the server
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)  # names in any case
+    body: bytes = field(repr=False)
+    retry_after: float | None  # seconds; None: no such header, or not a usable one
+
+
+class Sessions:
+    """Opens sessions as a source's `client` says."""
+
+    def __init__(self, *, clock: Clock, chance: Callable[[], float] = random.random) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._tls: tuple[ClientTls, ssl.SSLContext] | None = None  # reading the trust store takes 20 ms
+
+    @asynccontextmanager
+    async def open(self, client: Client, host: str) -> AsyncIterator["Session"]:
+        """A session that ends with a `TokenTimeout` after `timeout_seconds`, whatever it is doing."""
+        context = self._context(client.tls, host)
+        try:
+            async with asyncio.timeout(client.timeout_seconds) as scope:
+                # A client for each fetch: httpx 0.28's pool stays full for ever after cancelled requests,
+                # and this deadline cancels one.
+                async with _http(client, context) as http:
+                    loop = asyncio.get_running_loop()
+                    patience = _Patience(
+                        retries=client.max_retries,
+                        left=lambda: (scope.when() or 0.0) - loop.time(),
+                        chance=self._chance,
+                    )
+                    yield Session(http, patience, self._clock)
+        except TimeoutError:
+            raise TokenTimeout(f"{host} gave no token within {client.timeout_seconds:g} s") from None
+
+    def _context(self, tls: ClientTls, host: str) -> ssl.SSLContext:
+        if self._tls is None or self._tls[0] != tls:
+            try:
+                self._tls = (tls, tls_context(tls))
+            except ValueError as error:
+                raise TokenUnavailable(f"no TLS with {host}: {error}") from None
+        return self._tls[1]
+
+
+class Session:
+    """An HTTP client within its deadline."""
+
+    def __init__(self, http: httpx.AsyncClient, patience: "_Patience", clock: Clock) -> None:
+        self._http = http
+        self._patience = patience
+        self._clock = clock
+
+    async def patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` gives, asked again where the server could not answer and time and retries are left."""
+        caller = stamina.AsyncRetryingCaller(attempts=None, timeout=None)  # `_Patience` decides about both
+        return await caller(self._patience.wait, ask)
+
+    async def send(self, request: Request, *, max_bytes: int) -> Received:
+        """The answer; raises `TokenUnavailable`, or `TokenMalformed` for one that is too long."""
+        try:
+            async with self._http.stream(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.body or None,
+                auth=httpx.Auth(),  # none of httpx's own: it would take a user out of the URL
+            ) as response:
+                body = b"" if response.is_redirect else await _capped(response, request.host, max_bytes)
+                return Received(
+                    status=response.status_code,
+                    headers=response.headers,
+                    body=body,
+                    retry_after=retry_after(response.headers, self._clock.now().wall),
+                )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise TokenUnavailable(transport_words(error, request.host)) from None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Patience:
+    """How often and how long one fetch waits before it asks again."""
+
+    retries: int
+    left: Callable[[], float]  # seconds to the deadline
+    chance: Callable[[], float]
+    made: int = 0
+
+    def wait(self, failure: Exception) -> float | bool:
+        """Seconds to the next request; False: none (stamina's hook)."""
+        if self.made >= self.retries:
+            return False
+        match failure:
+            case TokenBackoff():
+                seconds = failure.retry_after or 0.0
+            case TokenUnavailable():
+                seconds = self.chance() * FIRST_WAIT_SECONDS * 2**self.made
+            case _:
+                return False
+        if seconds >= self.left():
+            return False
+        self.made += 1
+        return seconds
+
+
+def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
+    """Seconds to wait (RFC 9110 §10.2.3); a date counts from the answer's own `Date` where it has one."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    until = _date(value)
+    if until is None:
+        return None
+    return max(0.0, until - (_date(headers.get("date", "")) or wall))
+
+
+def _date(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _http(client: Client, context: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=context,
+        proxy=client.proxy.reveal() if client.proxy else None,
+        trust_env=False,  # our users set HTTP_PROXY to us: the token request would come back into this proxy
+        follow_redirects=False,
+        timeout=None,  # noqa: S113 - bounded by the deadline around it; a limit per read is none at all
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # keeps none
+    )
+
+
+async def _capped(response: httpx.Response, host: str, max_bytes: int) -> bytes:
+    """The body as it came: nothing compressed was asked for, so nothing is decompressed."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > max_bytes:
+            raise TokenMalformed(f"{host} answered with more than {_size(max_bytes)}")
+    return bytes(body)
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count >> 10} KiB"
