@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -69,6 +70,12 @@ class Proxy:
             await self._news.wait_for(lambda: len(self.access()) >= count)
         return self.access()
 
+    async def opened(self, address: str) -> None:
+        """Wait until it listens on this address, and note the port."""
+        at = f"listening at {address}:"
+        await self.said(at)
+        self.port = int(re.findall(rf"{re.escape(at)}(\d+)", self.output)[-1])
+
     async def listen(self) -> None:
         """Keep what it prints."""
         assert self.process.stdout
@@ -85,8 +92,13 @@ async def mitmdump(
     folder: Path,
     environ: Mapping[str, str] | None = None,
     program: str = "mitmdump",
+    listens_at: str | None = "127.0.0.1",
 ) -> AsyncIterator[Proxy]:
-    """A proxy with this configuration (its text, or its path); `folder` is for its files."""
+    """A proxy with this configuration (its text, or its path); `folder` is for its files.
+
+    It has started and listens on the address that the log shows (`*` for all), or is yielded at once where
+    `listens_at` is None.
+    """
     path = config if isinstance(config, Path) else folder / "rules.yaml"
     if isinstance(config, str):
         path.write_text(config)
@@ -106,7 +118,8 @@ async def mitmdump(
     proxy = Proxy(port=port, confdir=confdir, process=process)
     listening = asyncio.ensure_future(proxy.listen())
     try:
-        await _open(proxy)
+        if listens_at is not None:
+            await _open(proxy, listens_at)
         yield proxy
     finally:
         if process.returncode is None:
@@ -124,9 +137,9 @@ async def free_port() -> int:
     return port
 
 
-async def _open(proxy: Proxy) -> None:
-    """Wait until the proxy listens on loopback, where it moves to once it has started."""
-    waiting = asyncio.ensure_future(proxy.said(f"listening at 127.0.0.1:{proxy.port}"))
+async def _open(proxy: Proxy, address: str) -> None:
+    """Wait until the proxy listens there: on loopback, it moves to it once it has started."""
+    waiting = asyncio.ensure_future(proxy.opened(address))
     ending = asyncio.ensure_future(proxy.process.wait())
     await asyncio.wait((waiting, ending), return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done():

@@ -35,7 +35,7 @@ class ClientCreds:
     def __init__(self) -> None:
         self._wire = Wire()
         self._passages = Passages(time.monotonic)
-        self._guard = Guard(self._passages, self.refuse)
+        self._guard = Guard(self._passages, self._wire, self.refuse)
         self._closing = False
 
     # --- the addon's own life ------------------------------------------------------------------------
@@ -109,6 +109,8 @@ class ClientCreds:
         """The last word on a connection, in modes that have no CONNECT to refuse."""
         try:
             tunnel.admit_socks(data, self.house.policy)
+            if tunnel.is_ruled(data.server.address, self.house.policy):
+                self._guard.expect(data.server)
         except Refusal as refused:
             data.server.error = f"clientcreds: {refused.reason}"
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing goes on

@@ -48,7 +48,7 @@ def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire
     """Put a placeholder for the obtained token, and the source's `api_headers`, into the request."""
     if passage.obtained is None or decision.rule.token_source is None:
         return
-    _look_again(flow, decision)
+    look_again(flow, decision, "a modifier")
     _put(flow.request, passage, decision, wire)
     for name, value in passage.policy.sources[decision.rule.token_source].spec.api_headers:
         flow.request.headers[name] = value
@@ -89,11 +89,11 @@ def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire
     request.headers[rule.attach.header] = f"{rule.attach.scheme} {placeholder}".lstrip()
 
 
-def _look_again(flow: http.HTTPFlow, decision: Decision) -> None:
-    """Refuse where a modifier led the request, or its Host header, to a server that no rule names."""
+def look_again(flow: http.HTTPFlow, decision: Decision, who: str) -> None:
+    """Refuse where `who` led the request, or its Host header, to a server that the rule does not name."""
     now = facts.destination_of(flow)
     if now != decision.destination:
-        raise DestinationMismatch(f"a modifier led the request to {now.scheme}://{now.host}:{now.port}")
+        raise DestinationMismatch(f"{who} led the request to {now.scheme}://{now.host}:{now.port}")
     named = flow.request.host_header
     if named is None:
         return  # HTTP/1.0 knows none
@@ -102,7 +102,7 @@ def _look_again(flow: http.HTTPFlow, decision: Decision) -> None:
     except ValueError:
         host = ""
     if not any(pattern.matches(host) for pattern in decision.rule.match.hosts):
-        raise DestinationMismatch("a modifier set a Host header that the rule does not name")
+        raise DestinationMismatch(f"{who} set a Host header that the rule does not name")
 
 
 def is_held(request: http.Request) -> bool:

@@ -4,14 +4,18 @@ Where it still can, it refuses; where the request is already on its way, `wire.p
 """
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
-from mitmproxy import http
+from mitmproxy import connection, http
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from clientcreds_proxy.errors import DestinationMismatch, Refusal
-from clientcreds_proxy.proxy.facts import destination_of
+from clientcreds_proxy.errors import Refusal
+from clientcreds_proxy.proxy.attach import look_again
 from clientcreds_proxy.proxy.passage import Passages
+from clientcreds_proxy.proxy.wire import Wire
 
 Refuse = Callable[[http.HTTPFlow, Refusal], None]
+Address = tuple[str, int]
 
 
 class Guard:
@@ -19,9 +23,20 @@ class Guard:
 
     name = "clientcreds-guard"
 
-    def __init__(self, passages: Passages, refuse: Refuse) -> None:
+    def __init__(self, passages: Passages, wire: Wire, refuse: Refuse) -> None:
         self._passages = passages
+        self._wire = wire
         self._refuse = refuse
+        self._expected: WeakKeyDictionary[connection.Server, Address | None] = WeakKeyDictionary()
+
+    def expect(self, server: connection.Server) -> None:
+        """Note where a connection is to lead, before other addons have their turn."""
+        self._expected[server] = server.address
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """After all others: a connection leads where the request that asked for it is to go."""
+        if data.server.address != self._expected.pop(data.server, data.server.address):
+            data.server.error = "clientcreds: another addon led the connection to another server"
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """After all others: the last look at a request whose body streams."""
@@ -39,11 +54,9 @@ class Guard:
             # another addon answers; beside `stream` that would crash mitmproxy's layer
             flow.request.stream = False
             return
-        there = destination_of(flow)
-        if there != passage.decision.destination:
-            self._refuse(
-                flow,
-                DestinationMismatch(
-                    f"another addon led the request to {there.scheme}://{there.host}:{there.port}"
-                ),
-            )
+        if any(self._wire.has_written(placeholder) for placeholder in passage.placeholders):
+            return  # it streams: nothing leads it elsewhere any more
+        try:
+            look_again(flow, passage.decision, "another addon")
+        except Refusal as refused:
+            self._refuse(flow, refused)

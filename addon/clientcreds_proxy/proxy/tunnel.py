@@ -24,7 +24,7 @@ def pass_untouched(next_layer: layer.NextLayer, policy: Policy) -> None:
     context = next_layer.context
     if not policy.intercepts_ruled_only or not destination_is_named(context.client):
         return
-    if _is_tunnel(context) and not _is_ruled(context.server.address, policy):
+    if _is_tunnel(context) and not is_ruled(context.server.address, policy):
         next_layer.layer = layers.TCPLayer(context, ignore=True)
 
 
@@ -38,7 +38,7 @@ def pass_untouched_by_name(hello: ClientHelloData, policy: Policy) -> None:
         return
     if not destination_is_named(hello.context.client):
         name = hello.client_hello.sni
-        hello.ignore_connection = name is None or not _is_ruled((name, address[1]), policy)
+        hello.ignore_connection = name is None or not is_ruled((name, address[1]), policy)
 
 
 def pin_server_name(tls: TlsData, policy: Policy) -> None:
@@ -46,7 +46,7 @@ def pin_server_name(tls: TlsData, policy: Policy) -> None:
     server = tls.conn
     if not isinstance(server, connection.Server) or not destination_is_named(tls.context.client):
         return
-    if server.address is not None and _is_ruled(server.address, policy):
+    if server.address is not None and is_ruled(server.address, policy):
         server.sni = normal_or_nowhere(server.address[0])
 
 
@@ -78,6 +78,13 @@ def admit_socks(data: ServerConnectionHookData, policy: Policy) -> None:
     )
 
 
+def is_ruled(address: tuple[str, int] | None, policy: Policy) -> bool:
+    """Whether a connection to this address goes to a ruled host."""
+    if address is None:
+        return False
+    return policy.covers(normal_or_nowhere(address[0]), address[1])
+
+
 def line_of(flow: http.HTTPFlow, refused: Refusal) -> AccessLine:
     """The log's line about a refused CONNECT."""
     return AccessLine(
@@ -92,12 +99,6 @@ def line_of(flow: http.HTTPFlow, refused: Refusal) -> AccessLine:
         duration_ms=0,
         token="none",
     )
-
-
-def _is_ruled(address: tuple[str, int] | None, policy: Policy) -> bool:
-    if address is None:
-        return False
-    return policy.covers(normal_or_nowhere(address[0]), address[1])
 
 
 def _is_tunnel(context: Context) -> bool:

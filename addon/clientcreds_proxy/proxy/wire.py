@@ -49,6 +49,7 @@ class Wire:
 
     def __init__(self) -> None:
         self._sealed: dict[bytes, Sealed] = {}
+        self._written: set[bytes] = set()
         self._write_head: HeadWriter = http1.assemble_request_head
         self._list_headers: HeaderLister = _http2.format_h2_request_headers
 
@@ -61,6 +62,11 @@ class Wire:
     def forget(self, placeholder: str) -> None:
         """Nothing is swapped for it from now on."""
         self._sealed.pop(placeholder.encode(), None)
+        self._written.discard(placeholder.encode())
+
+    def has_written(self, placeholder: str) -> bool:
+        """Whether the request with this placeholder has left, with the token in its place."""
+        return placeholder.encode() in self._written
 
     def install(self) -> None:
         """Wrap mitmproxy's two functions; raises `WireError` where a test request shows no token."""
@@ -106,6 +112,7 @@ class Wire:
         sealed = self._sealed.get(placeholder)
         if sealed is None or sealed.destination != as_mitmproxy_names_it(request):
             return None
+        self._written.add(placeholder)
         return text.replace(placeholder, sealed.value.reveal().encode())
 
     def _check(self) -> None:
