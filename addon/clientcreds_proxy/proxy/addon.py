@@ -5,6 +5,7 @@ before `request` runs, and it is async because it may wait for a token.
 """
 
 import asyncio
+import logging
 import time
 import traceback
 
@@ -14,10 +15,10 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from clientcreds_proxy.errors import InternalError, Refusal, ShuttingDown
-from clientcreds_proxy.proxy import answer, attach, listen, refusal, start, tunnel
+from clientcreds_proxy.errors import Refusal, ShuttingDown
+from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, tunnel
 from clientcreds_proxy.proxy.credential import obtain
-from clientcreds_proxy.proxy.fail_closed import fail_closed
+from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
 from clientcreds_proxy.proxy.passage import Passage, Passages
@@ -36,7 +37,8 @@ class ClientCreds:
         self._wire = Wire()
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self.refuse)
-        self._closing = False
+        self._closing = False  # the proxy ends
+        self._gone = False  # another instance takes over: the script was touched
 
     # --- the addon's own life ------------------------------------------------------------------------
 
@@ -56,19 +58,25 @@ class ClientCreds:
         ctx.master.addons.add(self._guard)
         listen.bind_to_loopback()
         start.show_ruled_flows_only()
-        self.house.follow()
+        if hasattr(self, "house"):
+            self.house.follow()
+            closed.step_aside(ctx.master.addons)
 
     def done(self) -> "asyncio.Task[None] | None":
         """Let requests in flight finish where the proxy ends; a plain `def`, or mitmproxy's reload dies."""
         self._closing = ctx.master.should_exit.is_set()
         if self._guard.name in ctx.master.addons.lookup:
             ctx.master.addons.remove(self._guard)
+        if not self._closing:
+            self._gone = True
+            closed.stand_in(ctx.master.addons)
+            self._wire.uninstall()  # before the next one is installed
         return asyncio.ensure_future(self._leave())
 
     async def _leave(self) -> None:
         if self._closing:
             await self._passages.drained(DRAIN_SECONDS)
-        self._wire.uninstall()
+            self._wire.uninstall()
         if hasattr(self, "house"):
             await self.house.aclose()
 
@@ -76,22 +84,27 @@ class ClientCreds:
 
     def client_connected(self, client: connection.Client) -> None:
         """Drop what comes from elsewhere before the listener has moved to loopback."""
-        listen.drop_if_foreign(client)
+
+        def drop(refused: Refusal) -> None:
+            client.error = f"clientcreds: {refused.reason}"
+
+        with or_refuse(drop, self.report):
+            listen.drop_if_foreign(client)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Refuse a tunnel that no request could use. The client sees the status line only."""
-        if flow.response:
-            return
-        try:
-            tunnel.admit_connect(flow, self.house.policy)
-        except Refusal as refused:
+
+        def refuse(refused: Refusal) -> None:
             flow.response = refusal.answer_connect(refusal.Refused(refusal=refused))
             self.house.log.access(tunnel.line_of(flow, refused))
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing goes on
-            self.report(error)
-            flow.response = refusal.answer_connect(
-                refusal.Refused(refusal=InternalError("a bug of clientcreds"))
-            )
+
+        if flow.response:
+            _hide_login(flow)
+            return
+        with or_refuse(refuse, self.report):
+            tunnel.admit_connect(flow, self.house.policy)
+
+    # A bug in these two is harmless: TLS is then decrypted, and each request in it decided upon.
 
     def next_layer(self, next_layer: layer.NextLayer) -> None:
         """Tunnel hosts without a rule."""
@@ -103,7 +116,12 @@ class ClientCreds:
 
     def tls_start_server(self, tls: TlsData) -> None:
         """Verify a ruled host's certificate against the destination."""
-        tunnel.pin_server_name(tls, self.house.policy)
+
+        def stop(_: Refusal) -> None:
+            tls.conn.sni = "clientcreds.invalid"  # no certificate is good for it
+
+        with or_refuse(stop, self.report):
+            tunnel.pin_server_name(tls, self.house.policy)
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """The last word on a connection, in modes that have no CONNECT to refuse."""
@@ -114,8 +132,8 @@ class ClientCreds:
         except Refusal as refused:
             data.server.error = f"clientcreds: {refused.reason}"
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing goes on
-            self.report(error)
             data.server.error = "clientcreds: internal_error"
+            self.report(error)
 
     # --- a request -----------------------------------------------------------------------------------
 
@@ -123,6 +141,7 @@ class ClientCreds:
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Find the rule, get the token, run the modifiers, attach: one request from top to bottom."""
         if flow.error or flow.response or not flow.live:
+            _hide_login(flow)
             return  # refused by mitmproxy, or by its proxyauth
         policy = self.house.policy
         passage = self._passages.enter(flow, policy)
@@ -135,6 +154,8 @@ class ClientCreds:
             self._passages.leave(flow)  # passes as it is
             return
         await obtain(flow, passage, decision)
+        if self._gone:
+            raise ShuttingDown("the script was loaded again while this request waited for its token")
         attach.prepare(flow, passage, decision)
         attach.attach(flow, passage, decision, self._wire)
         flow.comment = passage.comment
@@ -152,6 +173,9 @@ class ClientCreds:
     async def response(self, flow: http.HTTPFlow) -> None:
         """Send a request once more where its 401 was held back; the answer is complete after that."""
         await self._send_again(flow)
+        passage = self._passages.of(flow)
+        if passage is not None and passage.refused is not None and flow.response and flow.response.stream:
+            flow.response = refusal.answer(passage.refused)  # an answer of the API without a body
         self._finish(flow, status=flow.response.status_code if flow.response else None)
 
     @fail_closed
@@ -184,9 +208,11 @@ class ClientCreds:
 
     def report(self, error: Exception) -> None:
         """Log a bug of ours with its traceback."""
-        self.house.log.event(
-            "error", "a bug of clientcreds", {"traceback": "".join(traceback.format_exception(error))}
-        )
+        text = "".join(traceback.format_exception(error))
+        if hasattr(self, "house"):
+            self.house.log.event("error", "a bug of clientcreds", {"traceback": text})
+        else:  # loaded again beside a configuration that is bad by now
+            logging.getLogger(self.name).error(text)
 
     def _finish(self, flow: http.HTTPFlow, *, status: int | None, broken: str | None = None) -> None:
         passage = self._passages.leave(flow)
@@ -198,3 +224,9 @@ class ClientCreds:
     def _forget(self, passage: Passage) -> None:
         while passage.placeholders:
             self._wire.forget(passage.placeholders.pop())
+
+
+def _hide_login(flow: http.HTTPFlow) -> None:
+    """Keep the login of a request that somebody else has refused out of what mitmproxy stores."""
+    attach.remove_what_is_ours(flow.request)
+    facts.proxy_user(flow)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -66,7 +67,11 @@ def refuse(flow: http.HTTPFlow, refused: Refused) -> str | None:
     A local answer reaches a client only after its whole upload, and one beside `request.stream` crashes
     mitmproxy's layer: so nothing streams from here on, small bodies are read, large ones are cut.
     """
+    answered_by_api = flow.response is not None
     flow.response = answer(refused)
+    if answered_by_api:
+        flow.response.stream = _instead_of_a_body(flow.response.raw_content or b"")
+        return None  # the request is out already
     flow.request.stream = False
     size = _announced_size(flow.request)
     if size is None:
@@ -76,6 +81,12 @@ def refuse(flow: http.HTTPFlow, refused: Refused) -> str | None:
         return None
     _cut(flow)
     return f"upload of {size} bytes cut"
+
+
+def _instead_of_a_body(body: bytes) -> Callable[[bytes], bytes]:
+    """Put `body` in the place of one that arrives: mitmproxy would send that one under our head."""
+    left = [body]
+    return lambda _: left.pop() if left else b""
 
 
 def _proxy_error(status: int) -> str:
