@@ -36,7 +36,7 @@ class ClientCreds:
     def __init__(self) -> None:
         self._wire = Wire()
         self._passages = Passages(time.monotonic)
-        self._guard = Guard(self._passages, self._wire, self.refuse)
+        self._guard = Guard(self._passages, self._wire, self)
         self._closing = False  # the proxy ends
         self._gone = False  # another instance takes over: the script was touched
 

@@ -3,18 +3,16 @@
 Where it still can, it refuses; where the request is already on its way, `wire.py` takes the token out.
 """
 
-from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from clientcreds_proxy.errors import Refusal
 from clientcreds_proxy.proxy.attach import look_again
+from clientcreds_proxy.proxy.fail_closed import Refuses, fail_closed
 from clientcreds_proxy.proxy.passage import Passages
 from clientcreds_proxy.proxy.wire import Wire
 
-Refuse = Callable[[http.HTTPFlow, Refusal], None]
 Address = tuple[str, int]
 
 
@@ -23,10 +21,11 @@ class Guard:
 
     name = "clientcreds-guard"
 
-    def __init__(self, passages: Passages, wire: Wire, refuse: Refuse) -> None:
+    def __init__(self, passages: Passages, wire: Wire, answering: Refuses) -> None:
         self._passages = passages
         self._wire = wire
-        self._refuse = refuse
+        self.refuse = answering.refuse
+        self.report = answering.report
         self._expected: WeakKeyDictionary[connection.Server, Address | None] = WeakKeyDictionary()
 
     def expect(self, server: connection.Server) -> None:
@@ -38,10 +37,12 @@ class Guard:
         if data.server.address != self._expected.pop(data.server, data.server.address):
             data.server.error = "clientcreds: another addon led the connection to another server"
 
+    @fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """After all others: the last look at a request whose body streams."""
         self._look(flow)
 
+    @fail_closed
     def request(self, flow: http.HTTPFlow) -> None:
         """After all others: the last look at a request whose body was read."""
         self._look(flow)
@@ -56,7 +57,4 @@ class Guard:
             return
         if any(self._wire.has_written(placeholder) for placeholder in passage.placeholders):
             return  # it streams: nothing leads it elsewhere any more
-        try:
-            look_again(flow, passage.decision, "another addon")
-        except Refusal as refused:
-            self._refuse(flow, refused)
+        look_again(flow, passage.decision, "another addon")
