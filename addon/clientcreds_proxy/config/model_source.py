@@ -1,12 +1,11 @@
 """The keys of a token source. What they mean for each other is checked in `source.py`."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from clientcreds_proxy.config import fields
-
-_LATER_METHODS = ("client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth")
+from clientcreds_proxy.tokens.model import ClientAuth, PrivateKeyAlgorithm, SharedKeyAlgorithm, Thumbprint
 
 
 class Keys(BaseModel):
@@ -16,12 +15,6 @@ class Keys(BaseModel):
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
     )
     LATER: ClassVar[frozenset[str]] = frozenset()  # keys of later versions: known, but nothing happens here
-
-
-def _supported(value: object) -> object:
-    if value in _LATER_METHODS:
-        raise ValueError(f"{value} is not supported by this version")
-    return value
 
 
 class TokenRequest(Keys):
@@ -53,6 +46,30 @@ class TokenResponse(Keys):
     """Member that holds the time of expiry, where there is one."""
     token_types: Annotated[list[fields.Text], Field(min_length=1)] = ["Bearer"]
     """The token types to accept, compared without case."""
+
+
+class Assertion(Keys):
+    """What client_secret_jwt and private_key_jwt sign (RFC 7523)."""
+
+    key: str = Field(default="", repr=False)
+    """The private key of private_key_jwt: RSA, EC or Ed25519, as PEM or JWK text, or the path of its file."""
+    passphrase: str = Field(default="", repr=False)
+    """The passphrase of that key, where it is encrypted."""
+    key_id: fields.TextOrEmpty = ""
+    """The kid header. Absent: the JWK's own, else, where no thumbprint is sent, the key's thumbprint by
+    RFC 7638. Empty: no such header."""
+    algorithm: Literal[SharedKeyAlgorithm, PrivateKeyAlgorithm] = cast("Any", "")
+    """The algorithm. Absent: the one that fits the key (RS256 for RSA, HS256 for client_secret_jwt)."""
+    certificate: fields.Certificates = ""
+    """The key's certificate, with its chain: PEM text, or the path of a PEM file."""
+    thumbprint: Thumbprint = "none"
+    """The header that names the certificate. Entra wants x5t#S256."""
+    lifetime_seconds: fields.Seconds = 60
+    """How long an assertion is valid. Each is used once."""
+    audience: fields.Text = "token_endpoint"
+    """Whom the assertion is for: token_endpoint, issuer, or the text to send."""
+    file: fields.TextOrEmpty = ""
+    """The path of a ready-made assertion, alone here. Read at every use."""
 
 
 class Expiry(Keys):
@@ -102,9 +119,7 @@ class Client(Keys):
 class TokenSource(Keys):
     """Where tokens come from: one client of one authorization server."""
 
-    LATER = frozenset(
-        {"issuer", "preset", "assertion", "dpop", "certificate_bound", "verify", "caller", "store"}
-    )
+    LATER = frozenset({"issuer", "preset", "dpop", "certificate_bound", "verify", "caller", "store"})
 
     token_url: fields.TokenUrl = Field(repr=False)
     """The token endpoint. https, unless it is on loopback."""
@@ -113,10 +128,9 @@ class TokenSource(Keys):
     client_secret: fields.Secrets = Field(default=[], repr=False)
     """The client secret, best as a reference like ${env:NAME} or ${file:PATH}. Or a list, tried in order:
     [current, next]."""
-    client_auth: Annotated[
-        Literal["auto", "client_secret_basic", "client_secret_post", "none"], BeforeValidator(_supported)
-    ] = "auto"
-    """How the client authenticates. auto: client_secret_basic first, and what the server takes is kept."""
+    client_auth: ClientAuth = "auto"
+    """How the client authenticates. auto: with client_secret by whichever method works, client_secret_basic
+    first; without one, with what assertion says."""
     scopes: fields.Scopes = []
     """The scopes to ask for: a list, or one text separated by commas or blanks. Absent: no scope
     parameter."""
@@ -130,6 +144,8 @@ class TokenSource(Keys):
     """How the token request is written, for providers that differ."""
     token_response: TokenResponse = TokenResponse()
     """Where the answer holds what, for providers that differ."""
+    assertion: Assertion = Assertion()
+    """What client_secret_jwt and private_key_jwt sign; or a ready-made assertion."""
     expiry: Expiry = Expiry()
     """When a token counts as past."""
     attach: SourceAttach = SourceAttach()

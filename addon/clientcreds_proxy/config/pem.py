@@ -1,6 +1,6 @@
 """PEM text, or the path of a PEM file -> PEM text that is known to parse. Messages show neither."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -13,8 +13,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from clientcreds_proxy.config.references import References, UnresolvedError
+from clientcreds_proxy.tokens.clock import SystemClock
+from clientcreds_proxy.tokens.model import Clock
 
-_MARK = "-----BEGIN"
+PEM_MARK = "-----BEGIN"
+EXPIRES_SOON_SECONDS = 14 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class PemFiles:
 
     directory: Path
     references: References
+    clock: Clock = field(default_factory=SystemClock)
 
     def certificates(self, value: str) -> str:
         """The certificates in `value` or its file, as PEM without anything else; ValueError for none."""
@@ -42,8 +46,27 @@ class PemFiles:
             raise ValueError(_why(error, "expected a private key as PEM")) from None
         return found.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
+    def key_text(self, value: str) -> str:
+        """The PEM or JWK text that `value` is, or its file holds; ValueError for no file."""
+        try:
+            return value if value.lstrip().startswith("{") else self._text(value)
+        except UnresolvedError as error:
+            raise ValueError(f"neither PEM or JWK text nor the path of a file of it: {error}") from None
+
+    def expiry(self, certificates: str) -> str | None:
+        """What is to be said about the time in which the first certificate is valid."""
+        certificate = x509.load_pem_x509_certificates(certificates.encode())[0]
+        now, end = self.clock.now().wall, certificate.not_valid_after_utc
+        if now >= end.timestamp():
+            return f"this certificate expired on {end:%Y-%m-%d}"
+        if now < certificate.not_valid_before_utc.timestamp():
+            return f"this certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
+        if now + EXPIRES_SOON_SECONDS >= end.timestamp():
+            return f"this certificate expires on {end:%Y-%m-%d}"
+        return None
+
     def _text(self, value: str) -> str:
-        return value if _MARK in value else self.references.read(self.directory / value)
+        return value if PEM_MARK in value else self.references.read(self.directory / value)
 
 
 def belong_together(certificates: str, key: str) -> bool:

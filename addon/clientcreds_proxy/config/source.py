@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
+from clientcreds_proxy.config.assertion import build_assertion
+from clientcreds_proxy.config.client_auth import CREDENTIALS, check_method, method, sends_twice
 from clientcreds_proxy.config.model_source import Tls, TokenSource
 from clientcreds_proxy.config.pem import belong_together
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import (
     Client,
-    ClientAuth,
     ClientTls,
     Expiry,
     Params,
@@ -17,12 +18,14 @@ from clientcreds_proxy.tokens.model import (
     TokenResponse,
 )
 
-_CREDENTIALS = ("client_id", "client_secret")
-
 
 def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
     """The source, its problems and warnings noted at `place`."""
-    _check_credentials(model, place)
+    client_auth = method(model)
+    check_method(model, client_auth, place)
+    _check_secrets(model, place.at("client_secret"))
+    if _has_colon(model):
+        place.at("client_id").problem("a colon in it ends the id where basic_encoding is raw (RFC 7617 §2)")
     _check_endpoint_params(model, place.at("endpoint_params"))
     _check_audiences(model, place)
     return SourceSpec(
@@ -30,7 +33,8 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
         token_url=model.token_url,
         client_id=model.client_id,
         client_secrets=tuple(Secret(secret) for secret in model.client_secret),
-        client_auth=_client_auth(model),
+        client_auth=client_auth,
+        assertion=build_assertion(model, client_auth, place),
         scopes=tuple(model.scopes),
         audience=tuple(model.audience),
         resource=tuple(model.resource),
@@ -43,18 +47,6 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
         client=_client(model, place.at("client")),
         api_headers=tuple(model.api_headers.items()),
     )
-
-
-def _check_credentials(model: TokenSource, place: Place) -> None:
-    if model.client_auth == "none":
-        place.at("client_auth").warn("none: whoever knows the client id gets tokens")
-        if model.client_secret:
-            place.at("client_secret").problem("client_auth none sends no secret; expected no client_secret")
-    elif not model.client_secret:
-        place.warn("no client_secret; say client_auth: none if the client has none")
-    _check_secrets(model, place.at("client_secret"))
-    if _has_colon(model):
-        place.at("client_id").problem("a colon in it ends the id where basic_encoding is raw (RFC 7617 §2)")
 
 
 def _check_secrets(model: TokenSource, place: Place) -> None:
@@ -96,7 +88,7 @@ def _endpoint_param_problems(model: TokenSource, name: str, values: list[str]) -
     elif name in own:
         if not set(values) <= set(own[name]):
             yield f"other credentials than the source's; expected {name} to be the same as the source's key"
-        elif model.client_auth in ("client_secret_basic", "none"):
+        elif sends_twice(model, name):
             yield f"the credentials would be sent in two ways; expected client_auth auto, or no {name} here"
 
 
@@ -106,14 +98,8 @@ def _check_audiences(model: TokenSource, place: Place) -> None:
             place.at("resource", index).problem("expected a URI without a fragment (RFC 8707 §2)")
 
 
-def _client_auth(model: TokenSource) -> ClientAuth:
-    """The method: credentials repeated in endpoint_params, KrakenD's recipe for Auth0, mean post."""
-    repeated = any(name in model.endpoint_params for name in _CREDENTIALS)
-    return "client_secret_post" if repeated else model.client_auth
-
-
 def _params(params: Mapping[str, list[str]]) -> Params:
-    taken = (*_CREDENTIALS, "grant_type")  # they are in the spec already
+    taken = (*CREDENTIALS, "grant_type")  # they are in the spec already
     return tuple((name, tuple(values)) for name, values in params.items() if name not in taken)
 
 
@@ -155,6 +141,8 @@ def _tls(tls: Tls, place: Place) -> ClientTls:
         place.problem("cert and key belong together; expected both or none")
     elif tls.cert and not belong_together(tls.cert, tls.key):
         place.at("key").problem("this key does not belong to the first certificate of cert")
+    if tls.cert and (expiry := place.files.expiry(tls.cert)):
+        place.at("cert").warn(expiry)
     if tls.insecure_skip_verify:
         place.at("insecure_skip_verify").warn("the authorization server's certificate is not verified")
     return ClientTls(

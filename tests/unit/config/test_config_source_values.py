@@ -23,12 +23,10 @@ issuer: https://x
   issuer: issuer is not supported by this version
 dpop: false
   dpop: dpop is not supported by this version
-client_auth: private_key_jwt
-  client_auth: private_key_jwt is not supported by this version
 client_auth: post
-  client_auth: expected 'auto', 'client_secret_basic', 'client_secret_post' or 'none'
+  client_auth: expected 'auto', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', …
 client_auth: [none]
-  client_auth: expected 'auto', 'client_secret_basic', 'client_secret_post' or 'none'
+  client_auth: expected 'auto', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', …
 clientsecret: x
   clientsecret: unknown key, did you mean 'client_secret'?
 token_request: {format: xml}
@@ -69,6 +67,26 @@ attach: {when_present: keep}
   attach.when_present: unknown key, expected one of header, scheme
 attach: {scheme: 'a b'}
   attach.scheme: not an authentication scheme; expected one word, or an empty text for the token alone
+assertion: {kid: x}
+  assertion.kid: unknown key, did you mean 'key_id'?
+assertion: {algorithm: none}
+  assertion.algorithm: expected 'HS256', 'HS384', 'HS512', 'RS256', …
+assertion: {algorithm: ''}
+  assertion.algorithm: expected 'HS256', …
+assertion: {thumbprint: sha256}
+  assertion.thumbprint: expected 'x5t#S256', 'x5t', 'x5c' or 'none'
+assertion: {lifetime_seconds: 0}
+  assertion.lifetime_seconds: expected a number above 0
+assertion: {audience: ''}
+  assertion.audience: is empty
+assertion: {key_id: "a\nb"}
+  assertion.key_id: holds a line break or another control character
+assertion: {certificate: gone.pem}
+  assertion.certificate: neither PEM text nor the path of a PEM file: …
+assertion: {key: 5}
+  assertion.key: expected text, found a number; put it in quotes
+assertion: assertion.jwt
+  assertion: expected a mapping, found text
 client: {timeout_seconds: 0}
   client.timeout_seconds: expected a number above 0
 client: {timeout_seconds: true}

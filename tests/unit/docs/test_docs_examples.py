@@ -6,6 +6,7 @@ import pytest
 
 from clientcreds_proxy.config.load import attempt
 from clientcreds_proxy.config.schema import schema_text
+from tests.unit.tokens.signing import P256, pem
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -20,6 +21,7 @@ EXAMPLES = [
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_docs_example_loads(text: str, tmp_path: Path) -> None:
     (tmp_path / "billing").write_text("made up")
+    (tmp_path / "billing.pem").write_text(pem(P256))
     path = tmp_path / "rules.yaml"
     path.write_text(text.replace("/run/secrets/", ""))
     environ = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", text), "made up")
