@@ -252,6 +252,44 @@ async def test_http2_request_without_authority_is_refused_when_its_host_differs(
     assert world.http2.seen == []
 
 
+async def test_http2_request_is_refused_when_its_method_holds_a_path(world: World) -> None:
+    _, *rest = fields(f"localhost:{world.http2.port}")
+
+    async with dial(world.proxy.port) as line:
+        await tunnel(line, world, world.http2.port, "localhost", "h2")
+        answer = await line.ask_http2((":method", "GET /admin"), *rest)
+
+    assert (answer.status, answer.reason) == (405, "method_refused")
+    assert world.http2.seen == []
+
+
+async def test_server_name_of_the_proxy_is_not_compared(world: World) -> None:
+    plain, secure = f"localhost:{world.plain.port}", f"localhost:{world.tls.port}"
+
+    async with dial(world.proxy.port) as line:
+        await line.tls(world.proxy.ca, "proxy.test")
+        answers = [await line.get(f"http://{plain}/a", plain), await line.get(f"https://{secure}/a", secure)]
+    async with dial(world.proxy.port) as line:
+        await line.tls(world.proxy.ca, "proxy.test")
+        await line.connect(plain)
+        answers.append(await line.get("/a", plain))
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert world.plain.tokens + world.tls.tokens == ["Bearer t1"] * 3
+
+
+async def test_server_name_of_the_proxy_does_not_make_a_tunnel_ruled(world: World) -> None:
+    here = f"localhost:{world.plain.port}"
+
+    async with dial(world.proxy.port) as line:
+        await line.tls(world.proxy.ca, "localhost")
+        await line.connect(f"127.0.0.1:{world.plain.port}")
+        answer = await line.get("/a", here)
+
+    assert answer.status == 200
+    assert world.plain.tokens == [None]
+
+
 def fields(authority: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     """A GET in HTTP/2."""
     return ((":method", "GET"), (":scheme", "https"), (":authority", authority), (":path", "/a"), *more)

@@ -127,9 +127,9 @@ def write_response(response: http.Response, before: Response, after: Response) -
 
 
 def _server_name(flow: http.HTTPFlow) -> str | None:
-    """The TLS name that the client sent inside its tunnel; in reverse mode it names the proxy itself."""
+    """The TLS name that the client sent inside its tunnel; without a tunnel it names the proxy itself."""
     client = flow.client_conn
-    if isinstance(client.proxy_mode, mode_specs.ReverseMode):
+    if isinstance(client.proxy_mode, mode_specs.ReverseMode) or flow.server_conn.address is None:
         return None
     return client.sni if flow.request.scheme == "https" and client.tls else None
 

@@ -1,5 +1,6 @@
 """All rules of a configuration: which hosts are ruled, which rule wins a request, and what may not go on."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from clientcreds_proxy.rules.index import RuleIndex
 from clientcreds_proxy.rules.matching import leaves_for, mismatch_beside_place
 from clientcreds_proxy.rules.model import Destination, RequestFacts, Rule
 from clientcreds_proxy.rules.path import Ambiguity, ambiguities, path_of, query_of, segments_of
+
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §9.1
 
 _ALLOWED_BY: dict[Ambiguity, str] = {
     "an encoded slash": "allow_encoded_slash",
@@ -48,11 +51,14 @@ class RuleBook:
     def refuse_ambiguous(facts: RequestFacts, rule: Rule | None) -> None:
         """Refuse what may not go on to a ruled host, whichever rule won it, or none.
 
-        TRACE is a MethodRefused. A path that two servers could read differently is an AmbiguousPath, unless
-        the rule allows all that is ambiguous in it.
+        TRACE is a MethodRefused, and so is what is no method: HTTP/2 can carry `GET /admin` as one, and an
+        HTTP/1 request line would have it before the path. A path that two servers could read differently is
+        an AmbiguousPath, unless the rule allows all that is ambiguous in it.
         """
         if facts.method.upper() == "TRACE":
             raise MethodRefused("TRACE is not forwarded: it would send the token back")
+        if not _METHOD.fullmatch(facts.method):
+            raise MethodRefused("the method is no token of RFC 9110, such as GET")
         allowed = _allowed(rule) if rule else set()
         if refused := sorted(ambiguities(path_of(facts.target)) - allowed):
             keys = [_ALLOWED_BY[each] for each in refused if each in _ALLOWED_BY]

@@ -94,8 +94,8 @@ def test_covers_no_other_host(host: str, port: int) -> None:
     assert not book.covers(host, port)
 
 
-@pytest.mark.parametrize("method", ["TRACE", "trace", "Trace"])
-def test_trace_is_refused_whichever_rule_won(method: str) -> None:
+@pytest.mark.parametrize("method", ["TRACE", "trace", "Trace", "GET /admin", "G\u00c9T", ""])
+def test_trace_and_what_is_no_method_are_refused_whichever_rule_won(method: str) -> None:
     for rule in (None, a_rule()):
         with pytest.raises(MethodRefused):
             RuleBook.refuse_ambiguous(a_request(method=method), rule)
