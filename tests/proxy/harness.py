@@ -92,6 +92,7 @@ async def mitmdump(
     folder: Path,
     environ: Mapping[str, str] | None = None,
     program: str = "mitmdump",
+    script: Path = SCRIPT,
     listens_at: str | None = "127.0.0.1",
 ) -> AsyncIterator[Proxy]:
     """A proxy with this configuration (its text, or its path); `folder` is for its files.
@@ -106,7 +107,7 @@ async def mitmdump(
     confdir = folder.parent / "confdir"  # one CA for all proxies of a run
     process = await asyncio.create_subprocess_exec(
         BIN / program,
-        *("-p", str(port), "-s", str(SCRIPT)),
+        *("-p", str(port), "-s", str(script)),
         *("--set", f"clientcreds_config={path}", "--set", f"confdir={confdir}"),
         *options,
         stdin=asyncio.subprocess.DEVNULL,

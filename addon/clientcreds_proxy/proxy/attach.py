@@ -83,10 +83,11 @@ def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire
     if passage.obtained is None:
         return
     here = facts.as_mitmproxy_names_it(request)
-    placeholder = wire.seal(Sealed(value=passage.obtained.token.value, destination=here))
+    header, scheme = decision.rule.attach.header, decision.rule.attach.scheme
+    sealed = Sealed(value=passage.obtained.token.value, header=header, destination=here)
+    placeholder = wire.seal(sealed)
     passage.placeholders.append(placeholder)
-    rule = decision.rule
-    request.headers[rule.attach.header] = f"{rule.attach.scheme} {placeholder}".lstrip()
+    request.headers[header] = f"{scheme} {placeholder}".lstrip()
 
 
 def look_again(flow: http.HTTPFlow, decision: Decision, who: str) -> None:

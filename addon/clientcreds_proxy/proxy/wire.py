@@ -5,8 +5,9 @@ No hook of mitmproxy lies between "headers written" and "answer began", so two o
 the one that writes an HTTP/1 request head and the one that lists the headers of an HTTP/2 or HTTP/3 request.
 Both are internal, hence the `<13` in pyproject.toml and the check that `Wire.install` makes of its own work.
 
-A placeholder is swapped for the rule's destination alone. On the way anywhere else, or when nobody knows it
-any more, its header is taken out: at this point one can only strip, refusing is done earlier (`guard.py`).
+A placeholder is swapped for the rule's destination alone, in the header it was made for. On the way anywhere
+else, or when nobody knows it any more, its header is taken out: at this point one can only strip, refusing is
+done earlier (`guard.py`).
 """
 
 import secrets
@@ -38,9 +39,10 @@ class WireError(ClientcredsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """What a placeholder stands for, and the only destination it may be swapped for."""
+    """What a placeholder stands for, and the only place it may be swapped in."""
 
     value: Secret
+    header: str
     destination: Destination  # as mitmproxy names it: `request.scheme`, `request.host`, `request.port`
 
 
@@ -96,21 +98,27 @@ class Wire:
 
     def _swap_in_head(self, head: bytes, request: http.Request) -> bytes:
         lines = head.split(b"\r\n")
-        swapped = (self._swap(line, request) if _PREFIX in line else line for line in lines[1:])
+        swapped = (
+            self._swap(line.partition(b":")[0], line, request) if _PREFIX in line else line
+            for line in lines[1:]
+        )
         return b"\r\n".join([lines[0], *(line for line in swapped if line is not None)])
 
     def _swap_in_fields(self, fields: list[Field], request: http.Request) -> list[Field]:
         swapped = (
-            (name, self._swap(value, request) if _PREFIX in value else value) for name, value in fields
+            (name, self._swap(name, value, request) if _PREFIX in value and name[:1] != b":" else value)
+            for name, value in fields
         )
         return [(name, value) for name, value in swapped if value is not None]
 
-    def _swap(self, text: bytes, request: http.Request) -> bytes | None:
-        """`text` with the token in it, or None where it must not go out."""
+    def _swap(self, header: bytes, text: bytes, request: http.Request) -> bytes | None:
+        """`text` (of this header) with the token in it, or None where it must not go out."""
         start = text.index(_PREFIX)
         placeholder = text[start : start + _LENGTH]
         sealed = self._sealed.get(placeholder)
         if sealed is None or sealed.destination != as_mitmproxy_names_it(request):
+            return None
+        if header.lower() != sealed.header.lower().encode():
             return None
         self._written.add(placeholder)
         return text.replace(placeholder, sealed.value.reveal().encode())
@@ -118,7 +126,7 @@ class Wire:
     def _check(self) -> None:
         """Write one request in each way, as mitmproxy's own code would, and look for the token."""
         here = Destination(scheme="https", host="self-check.invalid", port=443)
-        placeholder = self.seal(Sealed(value=Secret("swapped"), destination=here))
+        placeholder = self.seal(Sealed(value=Secret("swapped"), header="Authorization", destination=here))
         request = http.Request.make(
             "GET", "https://self-check.invalid/", b"", ((b"authorization", f"Bearer {placeholder}".encode()),)
         )
