@@ -64,11 +64,15 @@ class Proxy:
         async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(lambda: sum(text in line for line in self.lines) >= times)
 
-    async def logged(self, count: int) -> list[dict[str, object]]:
-        """Wait for this many lines about requests."""
+    async def logged(self, count: int, *, rule: str | None = None) -> list[dict[str, object]]:
+        """Wait for this many lines about requests, or about those that this rule won."""
+
+        def lines() -> list[dict[str, object]]:
+            return [line for line in self.access() if rule in (None, line["rule"])]
+
         async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: len(self.access()) >= count)
-        return self.access()
+            await self._news.wait_for(lambda: len(lines()) >= count)
+        return lines()
 
     async def opened(self, address: str) -> None:
         """Wait until it listens on this address, and note the port."""

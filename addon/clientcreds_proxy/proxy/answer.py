@@ -11,41 +11,47 @@ from clientcreds_proxy.proxy.wire import Wire
 CACHING = ("cache-control", "expires", "pragma")
 
 
-async def is_worth_another(flow: http.HTTPFlow, passage: Passage) -> bool:
-    """Whether this answer is a 401 to our token and the request can go out once more.
+async def hold_back(flow: http.HTTPFlow, passage: Passage) -> bytes | None:
+    """The body of a 401 to our token, held back because the request can go out once more; else None.
 
     Where it can't, the token is dropped all the same: the next request has a fresh one.
     """
     decision, response = passage.decision, flow.response
     if decision is None or response is None or response.status_code != 401:
-        return False
+        return None
     if passage.obtained is None or decision.rule.on_unauthorized == "pass":
-        return False
-    if retry.can_be_sent_again(flow.request) and await retry.ends_soon(flow):
-        return True
-    _reject(passage)
-    return False
+        return None
+    body = await retry.hold_back(flow) if retry.can_be_sent_again(flow.request) else None
+    if body is None:
+        _reject(passage)
+    else:
+        response.stream = False  # `stream_large_bodies` may have set it
+    return body
 
 
 async def try_again(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> None:
-    """Put the answer to a second request, with another token, in the place of the first 401.
+    """Put the answer to a second request, with another token, in the place of the first 401."""
+    if flow.response is not None:
+        flow.response.raw_content = passage.held_back  # the 401 is whole again, should it stay
+    second = await _second_answer(flow, passage, wire)
+    if second is not None:
+        flow.response = second
 
-    The 401 stays where there is no other token now: dropped a moment ago already, or none to be had.
-    """
+
+async def _second_answer(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> http.Response | None:
+    """None where there is no other token now: dropped a moment ago already, or none to be had."""
     decision = passage.decision
     if decision is None or decision.rule.token_source is None or not _reject(passage):
-        return
+        return None
     try:
         passage.obtained = await passage.policy.sources[decision.rule.token_source].token()
     except TokenFailure as failure:
         passage.without_token = failure
-        return
+        return None
     passage.token_use = "retried"
     request = flow.request.copy()
     attach_again(request, passage, decision, wire)
-    second = await retry.send_again(flow, request)
-    if second is not None:
-        flow.response = second
+    return await retry.send_again(flow, request)
 
 
 def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:

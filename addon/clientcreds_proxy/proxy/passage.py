@@ -34,7 +34,7 @@ class Passage:
     sent: Request | None = None  # after the modifiers, without the token
     without_token: TokenFailure | None = None  # why it goes on without a token, or with a 401
     refused: Refused | None = None
-    send_again: bool = False  # the first answer was a 401 to our token, and is held back
+    held_back: bytes | None = None  # the body of a first 401 to our token, while the request is sent again
 
     @property
     def names(self) -> tuple[str | None, str | None]:
