@@ -45,7 +45,9 @@ class AuthorizationServer:
     decodes_basic: bool = True  # False: takes Basic credentials raw, as glewlwyd and Doorkeeper do
     accepts: frozenset[str] = frozenset({"basic", "post"})
     expires_in: object = 3600
+    token_prefix: str = "t"
     replies: list[Reply] = field(default_factory=list)  # used up one by one, before the right answers
+    documents: dict[str, Reply] = field(default_factory=dict)  # what a GET of a path gives; else 404
     silent: bool = False  # takes requests and never answers
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
@@ -85,11 +87,13 @@ class AuthorizationServer:
             writer.close()
 
     def _answer(self, request: Seen) -> Reply:
+        if request.method == "GET":
+            return self.documents.get(request.target, Reply(status=404))
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         if self._credentials(request) != (self.client_id, self.client_secret):
             body = {"error": "invalid_client", "error_description": "who are you?"}
             return Reply(status=401, body=json.dumps(body).encode(), headers=headers)
-        token = {"access_token": f"t{len(self.seen)}", "token_type": "Bearer", "expires_in": self.expires_in}
+        token = {"access_token": f"{self.token_prefix}{len(self.seen)}", "token_type": "Bearer", "expires_in": self.expires_in}
         return Reply(body=json.dumps(token).encode(), headers=headers)
 
     def _credentials(self, request: Seen) -> tuple[str, str] | None:

@@ -76,7 +76,7 @@ def kept_seconds(headers: Mapping[str, str]) -> float:
     control = headers.get("cache-control", "").lower()
     if re.search(r"\bno-(store|cache)\b", control):
         return KEPT_MIN_SECONDS
-    found = re.search(r'\bmax-age="?([0-9]{1,9})', control)
+    found = re.search(r'(?:^|[\s,])max-age="?([0-9]{1,9})', control)
     seconds = float(found[1]) if found else KEPT_SECONDS
     return min(max(seconds, KEPT_MIN_SECONDS), KEPT_MAX_SECONDS)
 
