@@ -13,6 +13,7 @@ from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Expiry
+from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.unit.tokens.making import FakeClock, a_spec
@@ -38,6 +39,7 @@ async def backend_of(*replies: Reply | str, **spec: Any) -> AsyncIterator["Backe
             a_spec(token_url=server.token_url, **spec),
             cache=TokenCache(clock=clock, chance=lambda: 0),
             fetch=HttpFetch(clock=clock, chance=lambda: 0),
+            prover=Prover(clock=clock),
         )
         yield Backend(source=source, server=server, clock=clock)
 

@@ -22,6 +22,7 @@ from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.look import HttpLook
 from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarning
+from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.session import Sessions
 from clientcreds_proxy.tokens.source import Reread, TokenSource
 
@@ -119,15 +120,19 @@ class House:
         sources: dict[str, TokenSource] = {}
         for name, spec in config.sources.items():
             old = kept.get(name)
-            sources[name] = old if old is not None and old.spec == spec else self._source_of(spec)
+            # A source keeps its key: a token fetched while its secret changes is its own all the same.
+            prover = old.prover if old is not None else Prover(clock=self._clock)
+            sources[name] = old if old is not None and old.spec == spec else self._source_of(spec, prover)
         gate = Gate(
             book=RuleBook(config.rules), allowed_clients=config.allowed_clients, unmatched=config.unmatched
         )
         return Policy(config=config, gate=gate, sources=sources)
 
-    def _source_of(self, spec: SourceSpec) -> TokenSource:
-        fetch = HttpFetch(clock=self._clock, discovery=self._discovery)
-        return TokenSource(spec, cache=self._cache, fetch=fetch, reread=self._reread(spec.name))
+    def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
+        fetch = HttpFetch(clock=self._clock, discovery=self._discovery, prover=prover)
+        return TokenSource(
+            spec, cache=self._cache, fetch=fetch, prover=prover, reread=self._reread(spec.name)
+        )
 
     def _reread(self, name: str) -> Reread:
         async def reread() -> SourceSpec | None:

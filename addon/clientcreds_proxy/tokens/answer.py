@@ -22,7 +22,7 @@ ACCESS_TOKEN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 ERROR_CODE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749 App. A.7
 KNOWN_ERRORS = {  # these are what they are, even if a secret is a part of one
     *("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"),
-    *("unsupported_grant_type", "invalid_scope", "invalid_target"),
+    *("unsupported_grant_type", "invalid_scope", "invalid_target", "use_dpop_nonce", "invalid_dpop_proof"),
 }
 TYPE_NAME = re.compile(r"[A-Za-z0-9 ._~/-]{1,40}")
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+")
@@ -140,17 +140,23 @@ def _access_token(spec: SourceSpec, document: Document, host: str) -> str:
 
 def _token_type(spec: SourceSpec, document: Document, host: str) -> str:
     """As the server wrote it; missing means Bearer, although RFC 6749 §5.1 requires it."""
+    expected = ("DPoP",) if spec.dpop else spec.token_response.token_types
     written = find(document, "token_type")
-    if written is None or written == "":
-        return "Bearer"
-    if isinstance(written, str) and written.lower() in {
-        known.lower() for known in spec.token_response.token_types
-    }:
+    if written in (None, ""):
+        written = "Bearer"
+        if not spec.dpop:
+            return written
+    if isinstance(written, str) and written.lower() in {known.lower() for known in expected}:
         return written
+    if spec.dpop and isinstance(written, str) and written.lower() == "bearer":
+        raise TokenMalformed(
+            f"{host} took a DPoP proof and answered with a Bearer token, which anybody could use; "
+            "let the server bind this client's tokens, or set dpop: false"
+        )
     shown = isinstance(written, str) and TYPE_NAME.fullmatch(written) and written == _masked(written, spec)
     name = f" {written!r}" if shown else ""
-    expected = ", ".join(spec.token_response.token_types)
-    raise TokenMalformed(f"{host} answered with the token_type{name}, expected {expected}")
+    hint = "; set dpop: true" if isinstance(written, str) and written.lower() == "dpop" else ""
+    raise TokenMalformed(f"{host} answered with the token_type{name}, expected {', '.join(expected)}{hint}")
 
 
 def _scope(value: Any) -> tuple[str, ...] | None:

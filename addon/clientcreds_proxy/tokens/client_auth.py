@@ -43,8 +43,8 @@ _WITHOUT_SECRET: Mapping[ClientAuth, Way] = {
 
 
 def presents_certificate(spec: SourceSpec) -> bool:
-    """Whether the connection itself authenticates the client: then `mtls_endpoint_aliases` count."""
-    return spec.client_auth in {"tls_client_auth", "self_signed_tls_client_auth"}
+    """Whether the server must see our certificate: then `mtls_endpoint_aliases` count (RFC 8705 §5)."""
+    return spec.certificate_bound or spec.client_auth in {"tls_client_auth", "self_signed_tls_client_auth"}
 
 
 def attempts(

@@ -13,10 +13,12 @@ from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.tokens.answer import MAX_BYTES, Answer, host_of, parse_answer
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts, hint, refused_as_client
 from clientcreds_proxy.tokens.discovery import Discovery
+from clientcreds_proxy.tokens.dpop import NEEDS_NONCE
 from clientcreds_proxy.tokens.grant import encode
 from clientcreds_proxy.tokens.look import HttpLook
 from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token
+from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.session import Request, Session, Sessions
 
 
@@ -28,11 +30,13 @@ class HttpFetch:
         *,
         clock: Clock,
         discovery: Discovery | None = None,  # None: of its own
+        prover: Prover | None = None,  # the same
         chance: Callable[[], float] = random.random,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._clock = clock
         self._assertion = Mint(clock=clock, entropy=entropy)
+        self._prover = prover or Prover(clock=clock, entropy=entropy)
         self._sessions = Sessions(clock=clock, chance=chance)
         self._discovery = discovery or Discovery(clock=clock, look=HttpLook(self._sessions))
 
@@ -62,7 +66,18 @@ class HttpFetch:
         raise TokenRejected(told.detail + hint(spec), error=told.error) from told.__cause__
 
     async def _once(self, session: Session, spec: SourceSpec, attempt: Attempt) -> Token:
-        grant = encode(spec, attempt, self._assertion(spec, attempt))
+        nonces, url = self._prover.server_nonces, spec.token_url
+        known = nonces.of(url)
+        try:
+            return await self._ask(session, spec, attempt)
+        except TokenRejected as refusal:
+            if not spec.dpop or refusal.error != NEEDS_NONCE or nonces.of(url) == known:
+                raise
+        return await self._ask(session, spec, attempt)  # RFC 9449 §8: once more, with the nonce that came
+
+    async def _ask(self, session: Session, spec: SourceSpec, attempt: Attempt) -> Token:
+        proof = self._prover.for_token_request(spec.token_url) if spec.dpop else None
+        grant = encode(spec, attempt, self._assertion(spec, attempt), proof=proof)
         requested = self._clock.now()
         received = await session.send(
             Request(
@@ -74,5 +89,6 @@ class HttpFetch:
             ),
             max_bytes=MAX_BYTES,
         )
+        self._prover.server_nonces.keep(spec.token_url, received.headers.get("dpop-nonce"))
         answer = Answer(status=received.status, body=received.body, retry_after=received.retry_after)
         return parse_answer(spec, answer, requested)

@@ -20,8 +20,13 @@ class Grant:
     body: bytes = field(repr=False)
 
 
-def encode(spec: SourceSpec, attempt: Attempt, assertion: Secret | None = None) -> Grant:
-    """The token request, authenticated in exactly one way; `assertion` is for the way `jwt`."""
+def encode(
+    spec: SourceSpec, attempt: Attempt, assertion: Secret | None = None, *, proof: Secret | None = None
+) -> Grant:
+    """The token request, authenticated in exactly one way; `assertion` is for the way `jwt`.
+
+    `proof` is the request's own, where the token is to be bound to a key (RFC 9449 §5).
+    """
     params = list(_params(spec, attempt, assertion))
     if spec.token_request.format == "json":
         content_type = "application/json"
@@ -31,7 +36,10 @@ def encode(spec: SourceSpec, attempt: Attempt, assertion: Secret | None = None) 
     else:
         content_type = "application/x-www-form-urlencoded"
         body = urlencode(params, doseq=True).encode()
-    return Grant(headers=_headers(spec, attempt, content_type), body=body)
+    headers = _headers(spec, attempt, content_type)
+    if proof is not None:
+        headers = (*headers, ("DPoP", proof.reveal()))
+    return Grant(headers=headers, body=body)
 
 
 def _params(
@@ -47,7 +55,7 @@ def _params(
     for name, value in body_credentials(spec, attempt, assertion):
         extra.pop(name, None)
         yield name, (value,)
-    if attempt.way in {"jwt", "name_only"}:
+    if attempt.way in {"jwt", "jwt_without_kid", "name_only"}:
         extra.pop("client_secret", None)
     yield from extra.items()
 

@@ -6,8 +6,10 @@ import json
 from clientcreds_proxy.tokens.model import Assertion, AssertionFile, SourceSpec
 
 
-def cache_key(spec: SourceSpec) -> str:
+def cache_key(spec: SourceSpec, *, proof_key: str | None = None) -> str:
     """SHA-256 (hex) over canonical JSON of everything that shapes the token, the secrets as hashes.
+
+    `proof_key`: the thumbprint of the key that DPoP binds the token to.
 
     Not in it: the source's name, timeouts, retries, TLS trust, the proxy, an assertion's lifetime, and the
     API's headers.
@@ -21,6 +23,7 @@ def cache_key(spec: SourceSpec) -> str:
         "client_secrets": [_hash(secret.reveal()) for secret in spec.client_secrets],
         "client_auth": spec.client_auth,
         "client_certificate": spec.client.tls.cert,
+        "bound": [spec.dpop, proof_key, spec.certificate_bound],
         "assertion": _assertion(spec.assertion),
         "scopes": sorted(set(spec.scopes)),  # RFC 6749 §3.3: the order means nothing
         "audience": spec.audience,

@@ -97,6 +97,7 @@ class Assertion:
     algorithm: SharedKeyAlgorithm | PrivateKeyAlgorithm
     key: Secret | None  # PKCS#8 PEM that fits the algorithm; None: the client secret (client_secret_jwt)
     key_id: str | None = None  # the `kid` header; None: no such header
+    guesses_key_id: bool = False  # nobody said which: an assertion without that header is tried, too
     certificate: str | None = None  # PEM of the key's certificate and its chain, for the thumbprint
     thumbprint: Thumbprint = "none"  # the header that says which certificate
     lifetime_seconds: float = 60
@@ -130,6 +131,8 @@ class SourceSpec:
     expiry: Expiry = field(default_factory=Expiry)
     client: Client = field(default_factory=Client)
     api_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent along with this token
+    dpop: bool = False  # the token is bound to a key of ours (RFC 9449)
+    certificate_bound: bool = False  # the token is bound to `client.tls.cert` (RFC 8705 §3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from clientcreds_proxy.tokens.cache import Demand, TokenCache
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, refused_as_client
 from clientcreds_proxy.tokens.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
+from clientcreds_proxy.tokens.prover import Prover
 
 
 class Fetch(Protocol):
@@ -37,8 +38,15 @@ class TokenSource:
     """
 
     def __init__(
-        self, spec: SourceSpec, *, cache: TokenCache, fetch: Fetch, reread: Reread | None = None
+        self,
+        spec: SourceSpec,
+        *,
+        cache: TokenCache,
+        fetch: Fetch,
+        prover: Prover,
+        reread: Reread | None = None,
     ) -> None:
+        self.prover = prover  # proves that a DPoP token is ours; `fetch` has the same one
         self._cache = cache
         self._fetch = fetch
         self._reread = reread
@@ -85,8 +93,11 @@ class TokenSource:
             return await (self._ask_and_reread(spec) if rereads else self._ask(spec))
 
         return Demand(
-            key=cache_key(spec), source=spec.name, skew_seconds=spec.expiry.skew_seconds, fetch=fetch
+            key=self._key_of(spec), source=spec.name, skew_seconds=spec.expiry.skew_seconds, fetch=fetch
         )
+
+    def _key_of(self, spec: SourceSpec) -> str:
+        return cache_key(spec, proof_key=self.prover.thumbprint if spec.dpop else None)
 
     async def _ask(self, spec: SourceSpec) -> Token:
         granted = await self._fetch(spec, self._worked)
@@ -103,7 +114,7 @@ class TokenSource:
             try:
                 async with asyncio.timeout_at(deadline):  # one deadline for all of it
                     fresh = await self._reread()
-                    if fresh is None or cache_key(fresh) == cache_key(spec):
+                    if fresh is None or self._key_of(fresh) == self._key_of(spec):
                         raise
                     return await self._move_to(fresh)
             except TimeoutError:

@@ -15,6 +15,7 @@ from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.model import Client, SourceEvent, SourceSpec
+from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.unit.tokens.making import FakeClock, a_spec, a_token, refused, settle
 
@@ -64,7 +65,13 @@ class Stage:
         self.source = self.new(a_spec(client=Client(timeout_seconds=timeout_seconds)))
 
     def new(self, spec: SourceSpec) -> TokenSource:
-        return TokenSource(spec, cache=self.cache, fetch=self.provider.fetch, reread=self.provider.reread)
+        return TokenSource(
+            spec,
+            cache=self.cache,
+            fetch=self.provider.fetch,
+            prover=Prover(clock=FakeClock()),
+            reread=self.provider.reread,
+        )
 
     async def failure(self) -> TokenFailure:
         try:
@@ -187,7 +194,8 @@ async def test_secret_is_not_read_again_when_the_client_was_not_refused(failure:
 async def test_source_without_rereading_reports_the_refusal() -> None:
     stage = Stage()
     stage.provider.secret = "another"
-    stage.source = TokenSource(a_spec(), cache=stage.cache, fetch=stage.provider.fetch)
+    prover = Prover(clock=FakeClock())
+    stage.source = TokenSource(a_spec(), cache=stage.cache, fetch=stage.provider.fetch, prover=prover)
 
     assert isinstance(await stage.failure(), TokenRejected)
 
