@@ -141,6 +141,17 @@ class ShuttingDown(Refusal):
 class TokenFailure(Refusal):
     """No token for this request, whatever the cause."""
 
+    def __init__(
+        self,
+        detail: str,
+        *,
+        error: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(detail, error=error, retry_after=retry_after)
+        self.hint = hint  # what whoever runs the proxy may try: for the log, not for the request's sender
+
 
 class TokenRejected(TokenFailure):
     """The authorization server said no (a 4xx, or an `error` member)."""

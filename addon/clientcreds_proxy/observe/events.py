@@ -19,6 +19,7 @@ def tell(log: Log, event: SourceEvent) -> None:
             "reason": failure.reason,
             "error": failure.error,
             "error_description": described(failure),
+            "hint": failure.hint,
             "next_try_seconds": round(event.next_try_seconds or 0) or None,
         }
     log.event(level if event.news else "debug", _in_words(event), fields)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 Document = Mapping[str, Any]
+_GZIP = b"\x1f\x8b"
 
 
 class UnreadableError(ValueError):
@@ -18,6 +19,8 @@ def read(body: bytes, *, once: str) -> Document:
     The content type is not asked: JSON is sent as text/html, forms as text/plain, and the charset named
     for JSON is wrong anyway (RFC 8259 §8.1: UTF-8).
     """
+    if body.startswith(_GZIP):
+        raise UnreadableError("it is compressed, which nobody asked for")
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:

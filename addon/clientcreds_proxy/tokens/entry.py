@@ -64,8 +64,9 @@ class Entry:
         wait = self.blocked_until - now.boot
         if self.remembered is None or wait <= 0:
             return None
-        backoff = TokenBackoff(self.remembered.detail, error=self.remembered.error, retry_after=wait)
-        backoff.__cause__ = self.remembered.__cause__
+        known = self.remembered
+        backoff = TokenBackoff(known.detail, error=known.error, retry_after=wait, hint=known.hint)
+        backoff.__cause__ = known.__cause__
         return backoff
 
     def store(self, token: Token, now: Instant, *, skew_seconds: float, chance: float) -> Change:
@@ -116,7 +117,7 @@ class Entry:
                 return min(MALFORMED_MAX_SECONDS, 2.0 ** min(self.malformed - 1, 10))
             case TokenBackoff():
                 return max(failure.retry_after or 0.0, 1.0)
-            case SecretUnavailable():
+            case SecretUnavailable() if not isinstance(failure.__cause__, ErrorAnswer):
                 return 0.0  # the next request looks for the secret again: that asks no server
             case _:
                 return REJECTED_SECONDS
@@ -150,7 +151,9 @@ def later(moment: Instant, seconds: float) -> Instant:
 
 def again(failure: TokenFailure) -> TokenFailure:
     """The same failure to be raised once more, without the frames that the first one passed through."""
-    copy = type(failure)(failure.detail, error=failure.error, retry_after=failure.retry_after)
+    copy = type(failure)(
+        failure.detail, error=failure.error, retry_after=failure.retry_after, hint=failure.hint
+    )
     if isinstance(failure.__cause__, ErrorAnswer):
         copy.__cause__ = failure.__cause__
     return copy

@@ -14,7 +14,14 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")  # no `3_600`, 
 MILLISECONDS_FROM = 1e11  # an epoch this large is the year 5138 in seconds: it was meant in milliseconds
 
 
-def lifetime(document: Document, spec: SourceSpec, *, token: str, requested: Instant) -> float | None:
+def lifetime(
+    document: Document,
+    spec: SourceSpec,
+    *,
+    token: str,
+    requested: Instant,
+    ahead_seconds: float | None = None,
+) -> float | None:
     """Seconds from `requested`; None: never expires; 0 or less: not to be cached.
 
     First of: `expires_in`, `expires_at` where configured, the JWT's `exp`, `default_ttl_seconds`.
@@ -28,7 +35,8 @@ def lifetime(document: Document, spec: SourceSpec, *, token: str, requested: Ins
     if at is None:
         at = jwt_expiry(token)
     if at is not None:
-        return at - requested.wall
+        # Where our clock is behind, the server's own says how much of that time is over.
+        return at - requested.wall + min(ahead_seconds or 0.0, 0.0)
     return None if spec.expiry.default_ttl_seconds == "never" else spec.expiry.default_ttl_seconds
 
 

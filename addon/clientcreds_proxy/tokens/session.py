@@ -12,13 +12,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urljoin, urlsplit
 
 import httpx  # noqa: TID251 - the edge
 import stamina
 
 from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenTimeout, TokenUnavailable
+from clientcreds_proxy.rules.host import normalise
 from clientcreds_proxy.tokens.model import Client, ClientTls, Clock
-from clientcreds_proxy.tokens.transport import tls_context, transport_words
+from clientcreds_proxy.tokens.transport import tls_context, transport_failure
 
 FIRST_WAIT_SECONDS = 0.25  # before a retry at most, doubling; each wait is a random part of it (full jitter)
 
@@ -42,6 +44,8 @@ class Received:
     headers: Mapping[str, str] = field(repr=False)  # names in any case
     body: bytes = field(repr=False)
     retry_after: float | None  # seconds; None: no such header, or not a usable one
+    ahead_seconds: float | None  # of our wall clock, before the server's `Date`; None: no such header
+    leads_to: str | None = None  # host and port of a redirect's target
 
 
 class Sessions:
@@ -67,7 +71,7 @@ class Sessions:
                         left=lambda: (scope.when() or 0.0) - loop.time(),
                         chance=self._chance,
                     )
-                    yield Session(http, patience, self._clock)
+                    yield Session(http, patience, clock=self._clock, proxied=client.proxy is not None)
         except TimeoutError:
             raise TokenTimeout(f"{host} gave no token within {client.timeout_seconds:g} s") from None
 
@@ -83,10 +87,13 @@ class Sessions:
 class Session:
     """An HTTP client within its deadline."""
 
-    def __init__(self, http: httpx.AsyncClient, patience: "_Patience", clock: Clock) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, patience: "_Patience", *, clock: Clock, proxied: bool
+    ) -> None:
         self._http = http
         self._patience = patience
         self._clock = clock
+        self._proxied = proxied
 
     async def patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` gives, asked again where the server could not answer and time and retries are left."""
@@ -104,14 +111,21 @@ class Session:
                 auth=httpx.Auth(),  # none of httpx's own: it would take a user out of the URL
             ) as response:
                 body = b"" if response.is_redirect else await _capped(response, request.host, max_bytes)
-                return Received(
-                    status=response.status_code,
-                    headers=response.headers,
-                    body=body,
-                    retry_after=retry_after(response.headers, self._clock.now().wall),
-                )
+                return self._received(response, request, body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TokenUnavailable(transport_words(error, request.host)) from None
+            raise transport_failure(error, request.host, proxied=self._proxied) from None
+
+    def _received(self, response: httpx.Response, request: Request, body: bytes) -> Received:
+        headers, wall = response.headers, self._clock.now().wall
+        date = _date(headers.get("date", ""))
+        return Received(
+            status=response.status_code,
+            headers=headers,
+            body=body,
+            retry_after=retry_after(headers, wall),
+            ahead_seconds=None if date is None else wall - date,
+            leads_to=_target(request.url, headers["location"]) if response.is_redirect else None,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,6 +170,17 @@ def _date(value: str) -> float | None:
         return parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def _target(url: str, location: str) -> str | None:
+    """Host and port that a `Location` leads to."""
+    try:
+        target = urlsplit(urljoin(url, location))
+        host, port = normalise(target.hostname or ""), target.port
+    except ValueError:
+        return None
+    host = f"[{host}]" if ":" in host else host
+    return host if port is None else f"{host}:{port}"
 
 
 def _http(client: Client, context: ssl.SSLContext) -> httpx.AsyncClient:

@@ -1,13 +1,17 @@
 """TLS towards the authorization server, and its failures in plain words."""
 
 import os
+import re
 import socket  # noqa: TID251 - names an exception of it
 import ssl  # noqa: TID251 - half of the one edge, with fetch.py
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx  # noqa: TID251 - names an exception of it
+
+from clientcreds_proxy.errors import TokenUnavailable
 from clientcreds_proxy.tokens.model import ClientTls
 
 
@@ -35,22 +39,52 @@ def tls_context(tls: ClientTls) -> ssl.SSLContext:
     return context
 
 
-def transport_words(error: BaseException, host: str) -> str:
-    """What went wrong with a connection, without anything secret."""
+def transport_failure(error: BaseException, host: str, *, proxied: bool = False) -> TokenUnavailable:
+    """What went wrong with a connection and what to do about it, without anything secret."""
+    peer = "client.proxy" if proxied else host  # whose name is resolved, and who takes the connection
     for cause in _causes(error):
         match cause:
+            case httpx.ProxyError():
+                answered = re.match(r"[1-5][0-9]{2}\b", str(cause))
+                words = f"client.proxy opened no tunnel to {host}" + (f": {answered[0]}" if answered else "")
+                return TokenUnavailable(words, hint="check client.proxy, and user and password in it")
             case ssl.SSLCertVerificationError():
-                return f"the certificate of {host} is not trusted: {cause.verify_message}"
+                words = f"the certificate of {host} is not trusted: {cause.verify_message}"
+                return TokenUnavailable(words, hint=_UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA))
             case ssl.SSLError():
                 reason = (getattr(cause, "reason", None) or "it failed").lower().replace("_", " ")
-                return f"no TLS connection with {host}: {reason}"
+                return TokenUnavailable(f"no TLS connection with {host}: {reason}", hint=_TLS.get(reason))
             case socket.gaierror():
-                return f"the name {host} can't be resolved"
+                place = "client.proxy" if proxied else "the host in token_url or issuer"
+                return TokenUnavailable(
+                    f"the name {peer} can't be resolved", hint=f"check {place}, and this machine's DNS"
+                )
             case ConnectionRefusedError():
-                return f"{host} refused the connection"
+                return TokenUnavailable(
+                    f"{peer} refused the connection", hint="nothing listens there: check host and port"
+                )
             case _:
                 pass
-    return f"the connection with {host} failed"
+    return TokenUnavailable(
+        f"the connection with {peer} failed",
+        hint=None if proxied else "where the network lets only a proxy out, set client.proxy",
+    )
+
+
+_UNKNOWN_CA = "put the certificate of the authority that signed it into client.tls.ca"
+_OTHER_SERVER = "it is another server's certificate: check the host in token_url or issuer"
+_UNTRUSTED: Mapping[int, str] = {  # by OpenSSL's number, X509_V_ERR_…
+    9: "it is not valid yet: check this machine's clock",
+    10: "the server needs a new certificate, or this machine's clock is wrong",
+    62: _OTHER_SERVER,  # host name
+    64: _OTHER_SERVER,  # IP address
+}
+_NO_TLS = "this port does not speak TLS: check the port in token_url or issuer"
+_TLS: Mapping[str, str] = {
+    "wrong version number": _NO_TLS,
+    "record layer failure": _NO_TLS,
+    "tlsv13 alert certificate required": "the server wants a client certificate: set client.tls.cert and key",
+}
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

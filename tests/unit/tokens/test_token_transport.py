@@ -1,9 +1,23 @@
 import socket
 import ssl
 
+import httpx
 import pytest
 
-from clientcreds_proxy.tokens.transport import transport_words
+from clientcreds_proxy.errors import TokenUnavailable
+from clientcreds_proxy.tokens.transport import transport_failure
+
+
+def failure_of(cause: Exception, *, proxied: bool = False) -> TokenUnavailable:
+    error = RuntimeError("all connection attempts failed")
+    error.__cause__ = cause
+    return transport_failure(error, "idp", proxied=proxied)
+
+
+def untrusted(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "the reason"
+    return error
 
 
 @pytest.mark.parametrize(
@@ -12,6 +26,7 @@ from clientcreds_proxy.tokens.transport import transport_words
         (ConnectionRefusedError(111, "refused"), "idp refused the connection"),
         (socket.gaierror(-2, "unknown"), "the name idp can't be resolved"),
         (ssl.SSLError(1, "alert"), "no TLS connection with idp: it failed"),
+        (untrusted(18), "the certificate of idp is not trusted: the reason"),
         (OSError(113, "no route"), "the connection with idp failed"),
         (
             ExceptionGroup("all addresses", [OSError(101, "v6"), ConnectionRefusedError(111, "v4")]),
@@ -20,8 +35,38 @@ from clientcreds_proxy.tokens.transport import transport_words
         (ExceptionGroup("all addresses", [OSError(101, "v6")]), "the connection with idp failed"),
     ],
 )
-def test_transport_words_name_the_cause_however_deep_it_lies(cause: Exception, words: str) -> None:
-    error = RuntimeError("all connection attempts failed")
-    error.__cause__ = cause
+def test_transport_failure_names_the_cause_however_deep_it_lies(cause: Exception, words: str) -> None:
+    assert failure_of(cause).detail == words
 
-    assert transport_words(error, "idp") == words
+
+@pytest.mark.parametrize(
+    ("cause", "hint"),
+    [
+        (ConnectionRefusedError(111, "refused"), "check host and port"),
+        (socket.gaierror(-2, "unknown"), "the host in token_url or issuer"),
+        (untrusted(18), "client.tls.ca"),
+        (untrusted(20), "client.tls.ca"),
+        (untrusted(62), "another server's certificate"),
+        (untrusted(10), "this machine's clock"),
+        (OSError(113, "no route"), "set client.proxy"),
+    ],
+)
+def test_transport_failure_says_what_to_do(cause: Exception, hint: str) -> None:
+    assert hint in (failure_of(cause).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (ConnectionRefusedError(111, "refused"), "client.proxy refused the connection"),
+        (socket.gaierror(-2, "unknown"), "the name client.proxy can't be resolved"),
+        (OSError(113, "no route"), "the connection with client.proxy failed"),
+        (httpx.ProxyError("407 Proxy Authentication Required"), "client.proxy opened no tunnel to idp: 407"),
+        (httpx.ProxyError("what it says: s3cr3t"), "client.proxy opened no tunnel to idp"),
+    ],
+)
+def test_transport_failure_tells_the_proxy_from_the_server(cause: Exception, words: str) -> None:
+    failure = failure_of(cause, proxied=True)
+
+    assert failure.detail == words
+    assert "token_url" not in (failure.hint or "")
