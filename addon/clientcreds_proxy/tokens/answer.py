@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenRejected, TokenUnavailable
 from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens import hints
 from clientcreds_proxy.tokens.document import Document, UnreadableError, find, last_member, read
 from clientcreds_proxy.tokens.lifetime import lifetime
 from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, SourceSpec, Token
@@ -36,6 +37,8 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None  # seconds; None: no such header, or not a usable one
+    ahead_seconds: float | None = None  # of our wall clock, before the server's `Date`
+    leads_to: str | None = None  # host and port of a redirect's target
 
 
 def parse_answer(spec: SourceSpec, answer: Answer, requested: Instant) -> Token:
@@ -52,16 +55,21 @@ def parse_answer(spec: SourceSpec, answer: Answer, requested: Instant) -> Token:
         document, unreadable = {}, str(error)
     _refuse_status(spec, answer, document)
     if unreadable is not None:
-        raise TokenMalformed(f"{host} answered {answer.status}, but not with a token: {unreadable}")
+        raise TokenMalformed(
+            f"{host} answered {answer.status}, but not with a token: {unreadable}",
+            hint=hints.no_endpoint(spec),
+        )
     if find(document, "error"):  # GitHub says no with a 200
         said = _error_answer(spec, answer, document)
-        raise _rejected(host, said) from said
+        raise _rejected(spec, answer, said) from said
     value = _access_token(spec, document, host)
     return Token(
         value=Secret(value),
         token_type=_token_type(spec, document, host),
         scope=_scope(find(document, "scope")),
-        lifetime=lifetime(document, spec, token=value, requested=requested),
+        lifetime=lifetime(
+            document, spec, token=value, requested=requested, ahead_seconds=answer.ahead_seconds
+        ),
         requested=requested,
     )
 
@@ -88,15 +96,22 @@ def _refuse_status(spec: SourceSpec, answer: Answer, document: Document) -> None
     if status >= 500 or status in {408, 425}:
         raise TokenUnavailable(words, error=said.error) from said
     if status >= 400:
-        raise _rejected(host, said) from said
+        raise _rejected(spec, answer, said) from said
+    leads_to = f"it leads to {answer.leads_to}" if answer.leads_to else None
     raise TokenMalformed(
-        f"{host} answered {status} to the token request; redirects are never followed"
+        f"{host} answered {status} to the token request; redirects are never followed",
+        hint=hints.joined(leads_to, hints.no_endpoint(spec)),
     ) from said
 
 
-def _rejected(host: str, said: ErrorAnswer) -> TokenRejected:
+def _rejected(spec: SourceSpec, answer: Answer, said: ErrorAnswer) -> TokenRejected:
+    host = host_of(spec.token_url)
     reason = f": {said.error}" if said.error else ", without an error code"
-    return TokenRejected(f"{host} refused the token request ({said.status}){reason}", error=said.error)
+    return TokenRejected(
+        f"{host} refused the token request ({said.status}){reason}",
+        error=said.error,
+        hint=hints.rejected(spec, said, host=host, ahead_seconds=answer.ahead_seconds),
+    )
 
 
 def _error_answer(spec: SourceSpec, answer: Answer, document: Document) -> ErrorAnswer:
@@ -132,7 +147,10 @@ def _printable(text: str) -> str | None:
 def _access_token(spec: SourceSpec, document: Document, host: str) -> str:
     value = find(document, spec.token_response.token)
     if not isinstance(value, str) or not value:
-        raise TokenMalformed(f"{host} answered without a token: no text in {spec.token_response.token!r}")
+        raise TokenMalformed(
+            f"{host} answered without a token: no text in {spec.token_response.token!r}",
+            hint="check token_response.token, and token_url",
+        )
     if not ACCESS_TOKEN.fullmatch(value):
         raise TokenMalformed(f"{host} answered with a token that holds characters no header may carry")
     return value

@@ -15,6 +15,7 @@ from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts, hin
 from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.dpop import NEEDS_NONCE
 from clientcreds_proxy.tokens.grant import encode
+from clientcreds_proxy.tokens.hints import joined
 from clientcreds_proxy.tokens.look import HttpLook
 from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token
@@ -63,7 +64,9 @@ class HttpFetch:
                 refusals.append(refusal)
         # What the server said to the first way, unless only a later one made it name the client.
         told = next((refusal for refusal in refusals if refusal.error == "invalid_client"), refusals[0])
-        raise TokenRejected(told.detail + hint(spec), error=told.error) from told.__cause__
+        raise TokenRejected(
+            told.detail, error=told.error, hint=joined(told.hint, hint(spec))
+        ) from told.__cause__
 
     async def _once(self, session: Session, spec: SourceSpec, attempt: Attempt) -> Token:
         nonces, url = self._prover.server_nonces, spec.token_url
@@ -90,5 +93,11 @@ class HttpFetch:
             max_bytes=MAX_BYTES,
         )
         self._prover.server_nonces.keep(spec.token_url, received.headers.get("dpop-nonce"))
-        answer = Answer(status=received.status, body=received.body, retry_after=received.retry_after)
+        answer = Answer(
+            status=received.status,
+            body=received.body,
+            retry_after=received.retry_after,
+            ahead_seconds=received.ahead_seconds,
+            leads_to=received.leads_to,
+        )
         return parse_answer(spec, answer, requested)

@@ -314,7 +314,10 @@ async def test_fetch_reports_the_first_refusal_where_none_names_the_client(
 async def test_fetch_hints_at_raw_credentials_where_that_could_help(server: AuthorizationServer) -> None:
     spec = spec_for(server, client_secrets=(Secret("a+b"),), client_auth="client_secret_basic")
 
-    assert (await failure_of(spec)).detail.endswith("only with `basic_encoding: raw`")
+    assert (await failure_of(spec)).hint == (
+        "check client_id and client_secret; "
+        "some servers read these credentials only with token_request.basic_encoding: raw"
+    )
 
 
 async def test_fetch_spends_one_budget_of_retries_on_all_ways(server: AuthorizationServer) -> None:
