@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.model import ClientAuth, ErrorAnswer, SourceSpec, Token
+from clientcreds_proxy.tokens.model import Assertion, ClientAuth, ErrorAnswer, SourceSpec, Token
 
-Way = Literal["basic_form", "basic_raw", "post", "jwt", "name_only"]
+Way = Literal["basic_form", "basic_raw", "post", "jwt", "jwt_without_kid", "name_only"]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 
 
@@ -33,12 +33,12 @@ class Granted:
     attempt: Attempt
 
 
-_WITHOUT_SECRET: Mapping[ClientAuth, Way] = {
-    "private_key_jwt": "jwt",
+_WITHOUT_SECRET: Mapping[ClientAuth, tuple[Way, ...]] = {
+    "private_key_jwt": ("jwt", "jwt_without_kid"),
     # RFC 8705 §2: the connection proves who it is, the request only says it
-    "tls_client_auth": "name_only",
-    "self_signed_tls_client_auth": "name_only",
-    "none": "name_only",
+    "tls_client_auth": ("name_only",),
+    "self_signed_tls_client_auth": ("name_only",),
+    "none": ("name_only",),
 }
 
 
@@ -57,7 +57,10 @@ def attempts(
     refuse.
     """
     if spec.client_auth in _WITHOUT_SECRET:
-        return (Attempt(way=_WITHOUT_SECRET[spec.client_auth], secret=Secret("")),)
+        without = [Attempt(way=way, secret=Secret("")) for way in _WITHOUT_SECRET[spec.client_auth]]
+        if not (isinstance(spec.assertion, Assertion) and spec.assertion.guesses_key_id):
+            without = without[:1]
+        return tuple(sorted(without, key=lambda attempt: attempt != worked))
     # A secret at a time: a server that wants another way is more common than a first secret that is dead.
     everything = [
         Attempt(way=way, secret=secret)
@@ -105,19 +108,19 @@ def body_credentials(
         case "post":
             secret = attempt.secret.reveal()
             return (name, ("client_secret", secret)) if secret else (name,)
-        case "jwt" if assertion is not None:
+        case "jwt" | "jwt_without_kid" if assertion is not None:
             signed = assertion.reveal()
             return (name, ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", signed))
         case _:
             return (name,)
 
 
-def hint(spec: SourceSpec) -> str:
+def hint(spec: SourceSpec) -> str | None:
     """What a refused client may try: only where Basic is written in one of two ways, and nobody chose it."""
     chosen = spec.client_auth != "client_secret_basic" or spec.token_request.basic_encoding is not None
     if chosen or not any(_encodings_differ(spec, secret) for secret in spec.client_secrets):
-        return ""
-    return "; some servers read these credentials only with `basic_encoding: raw`"
+        return None
+    return "some servers read these credentials only with token_request.basic_encoding: raw"
 
 
 def _encodings_differ(spec: SourceSpec, secret: Secret) -> bool:

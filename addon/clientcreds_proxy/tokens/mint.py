@@ -5,6 +5,7 @@ The edge of `assertion.py`: clock, randomness and file are asked here.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from clientcreds_proxy.errors import SecretUnavailable
@@ -14,6 +15,7 @@ from clientcreds_proxy.tokens.client_auth import Attempt
 from clientcreds_proxy.tokens.model import Assertion, AssertionFile, Clock, SourceSpec
 
 MAX_BYTES = 64 * 1024
+_WAYS = ("jwt", "jwt_without_kid")
 _JWT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}")
 
 
@@ -28,15 +30,16 @@ class Mint:
     def __call__(self, spec: SourceSpec, attempt: Attempt) -> Secret | None:
         """None where this way needs no assertion; raises `SecretUnavailable`."""
         match spec.assertion:
-            case Assertion() as assertion if attempt.way == "jwt":
+            case Assertion() as assertion if attempt.way in _WAYS:
+                is_bare = attempt.way == "jwt_without_kid"
                 return signed(
                     spec,
-                    assertion,
+                    replace(assertion, key_id=None) if is_bare else assertion,
                     self._signing_key(assertion, attempt.secret),
                     wall=self._clock.now().wall,
                     randomness=self._entropy(JTI_BYTES),
                 )
-            case AssertionFile(path=path) if attempt.way == "jwt":
+            case AssertionFile(path=path) if attempt.way in _WAYS:
                 return _ready_made(Path(path))
             case _:
                 return None

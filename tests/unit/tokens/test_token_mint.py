@@ -63,6 +63,17 @@ def test_each_secret_signs_its_own() -> None:
         verify(minted(mint, spec, Attempt(way="jwt", secret=Secret(secret))), secret.encode())
 
 
+def test_assertion_can_go_without_its_guessed_key_id() -> None:
+    guess = Assertion(algorithm="ES256", key=Secret(pem(P256)), key_id="k1", guesses_key_id=True)
+    mint, spec = a_mint(), a_spec(assertion=guess)
+
+    with_kid = verify(minted(mint, spec), P256)
+    without = verify(minted(mint, spec, Attempt(way="jwt_without_kid", secret=Secret(""))), P256)
+
+    assert with_kid.header["kid"] == "k1"
+    assert "kid" not in without.header
+
+
 @pytest.mark.parametrize("assertion", [None, AssertionFile(path="/nowhere")])
 def test_no_assertion_where_none_is_sent(assertion: AssertionFile | None) -> None:
     assert a_mint()(a_spec(assertion=assertion), attempts(a_spec())[0]) is None

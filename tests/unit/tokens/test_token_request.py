@@ -6,7 +6,7 @@ import pytest
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.client_auth import Attempt, attempts, presents_certificate
 from clientcreds_proxy.tokens.grant import encode
-from clientcreds_proxy.tokens.model import SourceSpec, TokenRequest
+from clientcreds_proxy.tokens.model import Assertion, SourceSpec, TokenRequest
 from tests.unit.tokens.making import a_spec
 
 
@@ -173,6 +173,16 @@ def test_each_secret_signs_an_assertion_of_its_own() -> None:
     spec = a_spec(client_auth="client_secret_jwt", client_secrets=(Secret("one"), Secret("two")))
 
     assert ways(spec, Attempt(way="jwt", secret=Secret("two"))) == [("jwt", "two"), ("jwt", "one")]
+
+
+def test_guessed_key_id_is_left_out_where_it_is_refused() -> None:
+    """node-oidc-provider refuses a kid that it does not know, glewlwyd an assertion without one."""
+    guess = Assertion(algorithm="ES256", key=Secret("pem"), key_id="k1", guesses_key_id=True)
+    spec = a_spec(client_auth="private_key_jwt", assertion=guess)
+
+    assert [way for way, _ in ways(spec)] == ["jwt", "jwt_without_kid"]
+    worked = Attempt(way="jwt_without_kid", secret=Secret(""))
+    assert [way for way, _ in ways(spec, worked)] == ["jwt_without_kid", "jwt"]
 
 
 @pytest.mark.parametrize("client_auth", ["client_secret_jwt", "private_key_jwt"])
