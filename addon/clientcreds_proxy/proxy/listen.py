@@ -45,8 +45,14 @@ def bind_to_loopback() -> None:
 
 
 def drop_if_foreign(client: connection.Client) -> None:
-    """Close a connection that came to another address than loopback while the listener is being moved."""
-    if isinstance(client.proxy_mode, _ADDRESSLESS) or addresses_named():
+    """Close a connection that came to another address than loopback while the listener is being moved.
+
+    Or just before: one that was accepted then may come here when the move is over.
+    """
+    if isinstance(client.proxy_mode, _ADDRESSLESS):
+        return
+    named = client.proxy_mode.listen_host(ctx.options.listen_host)
+    if named and not is_loopback(named):
         return
     if not _is_local(client.sockname[0]):
         client.error = "clientcreds listens on loopback only"

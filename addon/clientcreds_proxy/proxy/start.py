@@ -1,7 +1,7 @@
 """How the addon starts: its options, and every reason not to start, told in one readable message.
 
-In `configure` a `sys.exit` prints nothing but what was printed before and never opens the port; mitmproxy's
-own ways (an OptionsError, an error in the log) would add a traceback, or listen for a moment.
+The process ends on the spot, in `configure`: mitmproxy's own ways (an OptionsError, an error in the log)
+would add a traceback, and listen for a moment.
 """
 
 import logging
@@ -54,7 +54,11 @@ def or_exit[T](step: Callable[[], T]) -> T:
         if is_running():
             raise exceptions.OptionsError(str(error)) from error
         print(error, file=sys.stderr)  # noqa: T201 - the log is not there yet
-        sys.exit(1)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # No `sys.exit`: the port is open already, and mitmproxy would serve, without us and with tracebacks,
+        # whoever connects while it shuts down.
+        os._exit(1)
 
 
 def is_running() -> bool:
