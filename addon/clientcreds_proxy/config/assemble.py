@@ -11,6 +11,7 @@ from clientcreds_proxy.config.messages import problems
 from clientcreds_proxy.config.model_source import Keys, TokenSource
 from clientcreds_proxy.config.part import Part
 from clientcreds_proxy.config.place import Place
+from clientcreds_proxy.config.preset import filled
 from clientcreds_proxy.config.rule import build_modifiers, build_rule
 from clientcreds_proxy.config.source import build_source
 from clientcreds_proxy.rules.model import Rule
@@ -40,7 +41,7 @@ class Assembly:
                 checks.name(name)
             except ValueError as error:
                 place.problem(f"not a name: {error}")
-            self._models[name] = model = _validated(TokenSource, value, place)
+            self._models[name] = model = _validated(TokenSource, filled(value, place), place)
             if model is not None:
                 self.specs[name] = build_source(name, model, place)
 
@@ -61,7 +62,9 @@ class Assembly:
         written = value if isinstance(value, dict) else {}
         self._check_names(written, place)
         modifiers = build_modifiers(written.get("modifiers", []), place.at("modifiers"))
-        model = _validated(keys.Rule, value, place)
+        inline = filled(written.get("token_source"), place.at("token_source"))
+        whole = {**written, "token_source": inline} if isinstance(inline, dict) else value
+        model = _validated(keys.Rule, whole, place)
         if model is None:
             return
         source = self._source(model, place.at("token_source"))

@@ -18,6 +18,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from clientcreds_proxy.config import checks
 from clientcreds_proxy.config.pem import PemFiles
+from clientcreds_proxy.config.preset import NAMES
+from clientcreds_proxy.martian.problem import nearest
 from clientcreds_proxy.tokens import endpoint
 
 
@@ -69,6 +71,12 @@ def _ttl(value: object) -> float | Literal["never"]:
     return float(value)
 
 
+def _preset(value: str) -> str:
+    if value not in NAMES:
+        raise checks.QuotingError(f"no preset of this name; {nearest(value, NAMES)}")
+    return value
+
+
 def _version(value: object) -> int:
     if type(value) is not int or value != 1:
         raise ValueError("expected 1, the only version there is")
@@ -108,6 +116,7 @@ Scopes = Annotated[
 Member = Annotated[str, AfterValidator(checks.member)]
 TokenUrl = Annotated[str, AfterValidator(endpoint.token_url)]
 Issuer = Annotated[str, AfterValidator(endpoint.issuer)]
+Preset = Annotated[str, AfterValidator(_preset), WithJsonSchema({"enum": [*NAMES]})]
 ProxyUrl = Annotated[str, AfterValidator(checks.proxy_url)]
 
 Hosts = Annotated[list[Annotated[str, AfterValidator(checks.host)]], Field(min_length=1), OneOrMany()]

@@ -57,7 +57,7 @@ class Assertion(Keys):
     """The passphrase of that key, where it is encrypted."""
     key_id: fields.TextOrEmpty = ""
     """The kid header. Absent: the JWK's own, else, where no thumbprint is sent, the key's thumbprint by
-    RFC 7638. Empty: no such header."""
+    RFC 7638, and where that is refused none. Empty: no such header."""
     algorithm: Literal[SharedKeyAlgorithm, PrivateKeyAlgorithm] = cast("Any", "")
     """The algorithm. Absent: the one that fits the key (RS256 for RSA, HS256 for client_secret_jwt)."""
     certificate: fields.Certificates = ""
@@ -119,10 +119,15 @@ class Client(Keys):
 class TokenSource(Keys):
     """Where tokens come from: one client of one authorization server."""
 
-    LATER = frozenset({"issuer", "preset", "dpop", "certificate_bound", "verify", "caller", "store"})
+    LATER = frozenset({"verify", "caller", "store"})
 
-    token_url: fields.TokenUrl = Field(repr=False)
-    """The token endpoint. https, unless it is on loopback."""
+    preset: fields.Preset = ""
+    """A provider: fills what it needs. Every key here goes before it."""
+    issuer: fields.Issuer = ""
+    """The authorization server's issuer: its metadata names the token endpoint (OpenID Connect Discovery,
+    RFC 8414). https, unless it is on loopback."""
+    token_url: fields.TokenUrl = Field(default="", repr=False)
+    """The token endpoint. https, unless it is on loopback. Goes before issuer."""
     client_id: fields.Text
     """The client id that the authorization server gave to this application. Numbers need quotes."""
     client_secret: fields.Secrets = Field(default=[], repr=False)
@@ -148,6 +153,10 @@ class TokenSource(Keys):
     """What client_secret_jwt and private_key_jwt sign; or a ready-made assertion."""
     expiry: Expiry = Expiry()
     """When a token counts as past."""
+    dpop: bool = False
+    """Bind tokens to a key in memory, and prove with every request that we hold it (RFC 9449)."""
+    certificate_bound: bool = False
+    """The server binds tokens to client.tls.cert (RFC 8705): present it to the API, too."""
     attach: SourceAttach = SourceAttach()
     """Where rules that use this source put the token, unless they say otherwise themselves."""
     api_headers: dict[fields.HeaderName, fields.HeaderValue] = Field(default={}, repr=False)

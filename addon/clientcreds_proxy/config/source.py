@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from clientcreds_proxy.config.assertion import build_assertion
+from clientcreds_proxy.config.bound import check_bound
 from clientcreds_proxy.config.client_auth import CREDENTIALS, check_method, method, sends_twice
 from clientcreds_proxy.config.model_source import Tls, TokenSource
 from clientcreds_proxy.config.pem import belong_together
@@ -28,9 +29,11 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
         place.at("client_id").problem("a colon in it ends the id where basic_encoding is raw (RFC 7617 §2)")
     _check_endpoint_params(model, place.at("endpoint_params"))
     _check_audiences(model, place)
+    check_bound(model, place)
     return SourceSpec(
         name=name,
         token_url=model.token_url,
+        issuer=model.issuer or None,
         client_id=model.client_id,
         client_secrets=tuple(Secret(secret) for secret in model.client_secret),
         client_auth=client_auth,
@@ -46,6 +49,8 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
         ),
         client=_client(model, place.at("client")),
         api_headers=tuple(model.api_headers.items()),
+        dpop=model.dpop,
+        certificate_bound=model.certificate_bound,
     )
 
 

@@ -19,8 +19,16 @@ scopes: 5
   scopes: expected a list, found a number
 audience: ''
   audience: is empty
-issuer: https://x
-  issuer: issuer is not supported by this version
+issuer: http://idp.example.com
+  issuer: expected https: …
+issuer: https://idp.example.com/.well-known/openid-configuration
+  issuer: expected the issuer alone: what begins with /.well-known/ is found from it
+preset: auht0
+  preset: no preset of this name; did you mean 'auth0'?
+preset: xyz
+  preset: no preset of this name; expected one of adobe, amadeus, auth0, …
+preset: [auth0]
+  preset: expected text, found a list
 dpop: false
   dpop: dpop is not supported by this version
 client_auth: post
@@ -112,9 +120,9 @@ def test_source_is_refused(keys: str, message: str, files: Files) -> None:
 
 
 def test_required_keys_are_named(files: Files) -> None:
-    """Contract section 2: client_id and token_url are required."""
+    """Contract section 2: client_id, and where tokens come from."""
     assert files.problems("version: 1\ntoken_sources:\n  s: {}\n") == [
-        "3:3: token_sources.s.token_url: is required",
+        "3:3: token_sources.s.token_url: is required, unless issuer is given",
         "3:3: token_sources.s.client_id: is required",
     ]
 
