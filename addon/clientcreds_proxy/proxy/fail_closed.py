@@ -31,11 +31,8 @@ def fail_closed[S: Refuses, R](
     """The hook, sync or async, with every exception turned into a refusal of its flow."""
 
     def end(self: S, flow: http.HTTPFlow, error: Exception) -> None:
-        if isinstance(error, Refusal):
-            self.refuse(flow, error)
-        else:
-            self.refuse(flow, InternalError(BUG))
-            self.report(error)  # last: where the log can't be written, the request is refused all the same
+        with or_refuse(lambda refused: self.refuse(flow, refused), self.report):
+            raise error
 
     @wraps(hook)
     async def asynchronous(self: S, flow: http.HTTPFlow) -> None:
@@ -57,9 +54,15 @@ def fail_closed[S: Refuses, R](
 
 @contextmanager
 def or_refuse(refuse: Callable[[Refusal], None], report: Callable[[Exception], None]) -> Iterator[None]:
-    """The same for a hook that has a connection in hand: `refuse` gets whatever was raised as a refusal."""
+    """The same for a hook that has a connection in hand: `refuse` gets whatever was raised as a refusal.
+
+    A bug is logged last: where the log can't be written, the refusal stands all the same.
+    """
     try:
         yield
+    except InternalError as bug:  # it was met where nothing can be logged; its cause tells
+        refuse(bug)
+        report(bug)
     except Refusal as refused:
         refuse(refused)
     except Exception as error:  # noqa: BLE001 - all of them, that is the point
