@@ -166,8 +166,8 @@ class ClientCreds:
         passage = self._passages.of(flow)
         if passage is None or passage.refused is not None:
             return
-        passage.held_back = await answer.hold_back(flow, passage)
-        if passage.held_back is None:
+        passage.send_again = await answer.is_worth_another(flow, passage)
+        if not passage.send_again:
             answer.finish_head(flow, passage)
 
     async def response(self, flow: http.HTTPFlow) -> None:
@@ -181,7 +181,7 @@ class ClientCreds:
     @fail_closed
     async def _send_again(self, flow: http.HTTPFlow) -> None:
         passage = self._passages.of(flow)
-        if passage is not None and passage.held_back is not None and passage.refused is None:
+        if passage is not None and passage.send_again and passage.refused is None:
             await answer.try_again(flow, passage, self._wire)
             answer.finish_head(flow, passage)
 
@@ -202,9 +202,8 @@ class ClientCreds:
             passage.refused = ours
             self._forget(passage)
             flow.comment = passage.comment
-        cut = refusal.refuse(flow, ours)
-        if cut is not None:
-            self.house.log.event("warning", cut, {"rule": rule, "reason": refused.reason})
+        fields = {"rule": rule, "reason": refused.reason}
+        refusal.refuse(flow, ours, lambda why: self.house.log.event("warning", why, fields))
 
     def report(self, error: Exception) -> None:
         """Log a bug of ours with its traceback."""

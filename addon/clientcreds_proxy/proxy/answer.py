@@ -11,28 +11,24 @@ from clientcreds_proxy.proxy.wire import Wire
 CACHING = ("cache-control", "expires", "pragma")
 
 
-async def hold_back(flow: http.HTTPFlow, passage: Passage) -> bytes | None:
-    """The body of a 401 to our token, held back because the request can go out once more; else None.
+async def is_worth_another(flow: http.HTTPFlow, passage: Passage) -> bool:
+    """Whether this answer is a 401 to our token and the request can go out once more.
 
     Where it can't, the token is dropped all the same: the next request has a fresh one.
     """
     decision, response = passage.decision, flow.response
     if decision is None or response is None or response.status_code != 401:
-        return None
+        return False
     if passage.obtained is None or decision.rule.on_unauthorized == "pass":
-        return None
-    body = await retry.hold_back(flow) if retry.can_be_sent_again(flow.request) else None
-    if body is None:
-        _reject(passage)
-    else:
-        response.stream = False  # `stream_large_bodies` may have set it
-    return body
+        return False
+    if retry.can_be_sent_again(flow.request) and await retry.ends_soon(flow):
+        return True
+    _reject(passage)
+    return False
 
 
 async def try_again(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> None:
     """Put the answer to a second request, with another token, in the place of the first 401."""
-    if flow.response is not None:
-        flow.response.raw_content = passage.held_back  # the 401 is whole again, should it stay
     second = await _second_answer(flow, passage, wire)
     if second is not None:
         flow.response = second

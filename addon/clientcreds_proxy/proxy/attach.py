@@ -7,7 +7,7 @@ What goes into the flow is a placeholder; `wire.py` swaps it.
 from mitmproxy import http
 
 from clientcreds_proxy.errors import DestinationMismatch
-from clientcreds_proxy.proxy import facts
+from clientcreds_proxy.proxy import facts, streams
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Sealed, Wire
 from clientcreds_proxy.rules.decision import Decision
@@ -41,6 +41,7 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
     passage.sent = after
     if decision.credential == "attach":
         request.headers.pop(decision.rule.attach.header, None)  # the client's own: the rule says `replace`
+    streams.decide_alone(flow)
     request.stream = not is_held(request)
 
 

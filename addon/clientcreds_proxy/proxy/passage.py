@@ -17,6 +17,7 @@ from clientcreds_proxy.proxy.refusal import Refused
 from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
 from clientcreds_proxy.rules.path import path_of
 from clientcreds_proxy.tokens.model import Obtained
+from clientcreds_proxy.tokens.source import TokenSource
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -34,13 +35,19 @@ class Passage:
     sent: Request | None = None  # after the modifiers, without the token
     without_token: TokenFailure | None = None  # why it goes on without a token, or with a 401
     refused: Refused | None = None
-    held_back: bytes | None = None  # the body of a first 401 to our token, while the request is sent again
+    send_again: bool = False  # the first answer was a 401 to our token, and is held back
 
     @property
     def names(self) -> tuple[str | None, str | None]:
         """The rule and the token source, where there are any."""
         rule = self.finding.rule if self.finding else None
         return (rule.name, rule.token_source) if rule else (None, None)
+
+    @property
+    def source(self) -> TokenSource | None:
+        """The token source of the rule that won, where there is one."""
+        name = self.decision.rule.token_source if self.decision else None
+        return None if name is None else self.policy.sources[name]
 
     @property
     def comment(self) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from mitmproxy import ctx, http
-from mitmproxy.utils import human
 
 from clientcreds_proxy.errors import Refusal
+from clientcreds_proxy.proxy import streams
 
 SMALL_UPLOAD = 1024 * 1024  # bytes that are read before a refusal is sent
 UNKNOWN_UPLOAD_SECONDS = 1.0  # how long an upload of unknown length may take to turn out small
@@ -61,32 +61,21 @@ def answer_connect(refused: Refused) -> http.Response:
     return response
 
 
-def refuse(flow: http.HTTPFlow, refused: Refused) -> str | None:
-    """Answer this request ourselves; gives back why its upload is cut, where it is.
+def refuse(flow: http.HTTPFlow, refused: Refused, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Answer this request ourselves; `tell` hears why its upload is cut, where it is.
 
     A local answer reaches a client only after its whole upload, and one beside `request.stream` crashes
     mitmproxy's layer: so nothing streams from here on, small bodies are read, large ones are cut.
     """
-    answered_by_api = flow.response is not None
+    streams.decide_alone(flow)
     flow.response = answer(refused)
-    if answered_by_api:
-        flow.response.stream = _instead_of_a_body(flow.response.raw_content or b"")
-        return None  # the request is out already
     flow.request.stream = False
     size = _announced_size(flow.request)
     if size is None:
-        asyncio.get_running_loop().call_later(UNKNOWN_UPLOAD_SECONDS, _cut_if_unread, flow)
-        return None
-    if size <= min(SMALL_UPLOAD, _streaming_threshold()):
-        return None
-    _cut(flow)
-    return f"upload of {size} bytes cut"
-
-
-def _instead_of_a_body(body: bytes) -> Callable[[bytes], bytes]:
-    """Put `body` in the place of one that arrives: mitmproxy would send that one under our head."""
-    left = [body]
-    return lambda _: left.pop() if left else b""
+        asyncio.get_running_loop().call_later(UNKNOWN_UPLOAD_SECONDS, _cut_if_unread, flow, tell)
+    elif size > SMALL_UPLOAD:
+        tell(f"a refused upload of {size} bytes is cut")
+        _cut(flow)
 
 
 def _proxy_error(status: int) -> str:
@@ -104,14 +93,9 @@ def _announced_size(request: http.Request) -> int | None:
     return 0
 
 
-def _streaming_threshold() -> float:
-    """Above this size mitmproxy streams on its own (`stream_large_bodies`), whatever we set."""
-    size = human.parse_size(ctx.options.stream_large_bodies)
-    return float("inf") if size is None else size
-
-
-def _cut_if_unread(flow: http.HTTPFlow) -> None:
+def _cut_if_unread(flow: http.HTTPFlow, tell: Callable[[str], None]) -> None:
     if flow.live and flow.request.timestamp_end is None:
+        tell("a refused upload of unknown length is cut, for it did not end soon")
         _cut(flow)
 
 

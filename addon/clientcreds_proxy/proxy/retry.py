@@ -8,29 +8,25 @@ to the flow of another, so requests whose answer must stream are never sent agai
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitmproxy import ctx, flow, http
 from mitmproxy.addons.clientplayback import ReplayHandler
-from mitmproxy.proxy import commands, layers
+from mitmproxy.proxy import commands
 from mitmproxy.proxy.layers.http import (
     HttpErrorHook,
     HttpResponseHook,
-    HttpStream,
     ResponseData,
     ResponseEndOfMessage,
     ResponseProtocolError,
 )
 
 from clientcreds_proxy.proxy.attach import HELD_BODY
-
-if TYPE_CHECKING:
-    from mitmproxy.proxy.layer import Layer
+from clientcreds_proxy.proxy.streams import overruled, stream_of
 
 ANSWER_SECONDS = 1.0  # a first 401 whose body takes longer than this …
 ANSWER_BYTES = 64 * 1024  # … or is larger, is passed on as it is
-SECOND_ANSWER_BYTES = 64 * 1024 * 1024  # more is not kept for a client: it gets the first 401
+SECOND_ANSWER_SIZE = "64m"  # more is not kept for a client: it gets the first 401
 _LOOK_AGAIN_SECONDS = 0.005
 
 
@@ -47,32 +43,27 @@ def can_be_sent_again(request: http.Request) -> bool:
     )
 
 
-async def hold_back(first: http.HTTPFlow) -> bytes | None:
-    """The whole body of this answer; None where it is not here, whole and small, within `ANSWER_SECONDS`.
+async def ends_soon(first: http.HTTPFlow) -> bool:
+    """Whether the body of this answer is here, whole and small, within `ANSWER_SECONDS`.
 
     To be awaited in `responseheaders`: while that hook waits, mitmproxy queues the body's events in the
     flow's stream. Buffering and looking afterwards would be simpler, but a buffered answer can't be turned
     into a streamed one any more, and one without an end would keep the client waiting for ever.
-
-    The body is taken out of the queue, so that `stream_large_bodies` can't begin to stream it.
     """
-    stream = _stream_of(first)
+    stream = stream_of(first)
     deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
     while stream is not None:
-        queue = stream._paused_event_queue  # noqa: SLF001 - the one place where the body can be seen
-        pieces = [event for event in queue if isinstance(event, ResponseData)]
-        if sum(len(piece.data) for piece in pieces) > ANSWER_BYTES:
-            return None
-        if any(isinstance(event, ResponseProtocolError) for event in queue):
-            return None
-        if any(isinstance(event, ResponseEndOfMessage) for event in queue):
-            for piece in pieces:
-                queue.remove(piece)
-            return b"".join(piece.data for piece in pieces)
+        queued = list(stream._paused_event_queue)  # noqa: SLF001 - the one place where the body can be seen
+        if sum(len(event.data) for event in queued if isinstance(event, ResponseData)) > ANSWER_BYTES:
+            return False
+        if any(isinstance(event, ResponseEndOfMessage) for event in queued):
+            return True
+        if any(isinstance(event, ResponseProtocolError) for event in queued):
+            return False
         if asyncio.get_running_loop().time() >= deadline:
-            return None
+            return False
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-    return None
+    return False
 
 
 async def send_again(first: http.HTTPFlow, request: http.Request) -> http.Response | None:
@@ -99,9 +90,9 @@ class _Sender(ReplayHandler):
     """A `ReplayHandler` that runs no addon's HTTP hooks and names the server by the destination alone."""
 
     def __init__(self, second: http.HTTPFlow) -> None:
-        super().__init__(second, ctx.options)
+        limit = ctx.options.body_size_limit or SECOND_ANSWER_SIZE
+        super().__init__(second, overruled(ctx.options, stream_large_bodies=None, body_size_limit=limit))
         self.answer: http.Response | None = None
-        self._body = bytearray()
         if second.request.scheme == "https":
             # ReplayHandler takes `pretty_host`, which is what the client wrote into its Host header
             self.layer.context.server.sni = second.request.host
@@ -110,25 +101,11 @@ class _Sender(ReplayHandler):
         (data,) = hook.args()
         if not isinstance(data, flow.Flow):  # TLS and connection hooks: the addons decide as for the first
             await ctx.master.addons.handle_lifecycle(hook)
-        elif isinstance(hook, HttpErrorHook):
+        elif isinstance(hook, HttpResponseHook):
+            self.answer = self.flow.response
             self.done.set()
-        elif self.flow.response is not None:
-            self._listen(self.flow.response, ended=isinstance(hook, HttpResponseHook))
-
-    def _listen(self, response: http.Response, *, ended: bool) -> None:
-        if ended:
-            response.raw_content = bytes(self._body)
-            self.answer = response
-        elif not response.headers.get("content-type", "").startswith("text/event-stream"):
-            response.stream = self._take  # for mitmproxy drops what `stream_large_bodies` streams
-            return
-        self.done.set()
-
-    def _take(self, piece: bytes) -> bytes:
-        self._body += piece
-        if len(self._body) > SECOND_ANSWER_BYTES:
+        elif isinstance(hook, HttpErrorHook) or _has_no_end(self.flow.response):
             self.done.set()
-        return b""
 
     def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
         super().log(message, min(level, logging.DEBUG) if exc_info is None else level, exc_info)
@@ -140,19 +117,6 @@ class _Sender(ReplayHandler):
                 io.handler.cancel("sent again")
 
 
-def _stream_of(first: http.HTTPFlow) -> HttpStream | None:
-    handler = ctx.master.addons.get("proxyserver").connections.get(first.client_conn.id)
-    if handler is None:
-        return None
-    streams = _streams_among(handler.layer.context.layers)
-    return next((stream for stream in streams if getattr(stream, "flow", None) is first), None)
-
-
-def _streams_among(stack: "list[Layer]") -> Iterator[HttpStream]:
-    """All HTTP streams of a connection: below a CONNECT there are further layers, and streams in them."""
-    for layer in stack:
-        if isinstance(layer, layers.HttpLayer):
-            for stream in layer.streams.values():
-                yield stream
-                inside = stream.context.layers
-                yield from _streams_among(inside[inside.index(stream) + 1 :])
+def _has_no_end(response: http.Response | None) -> bool:
+    """Whether this is an event stream: read whole, it would keep the client waiting for ever."""
+    return response is not None and response.headers.get("content-type", "").startswith("text/event-stream")
