@@ -1,10 +1,14 @@
 """Section 3.9: a page of another site must not use the proxy's authority."""
 
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trustme
 
-from tests.proxy.harness import mitmdump
+from tests.proxy.harness import Proxy, mitmdump
 from tests.proxy.lines import Answer, dial
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer
@@ -41,13 +45,47 @@ rules:
 """
 
 
-async def test_cross_site_request_is_refused_before_any_other_check(
-    idp: AuthorizationServer, api: Api, folder: Path
-) -> None:
-    here = f"localhost:{api.port}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One proxy and two APIs."""
+
+    proxy: Proxy
+    api: Api
+    tls_api: Api
+
+
+@pytest.fixture(scope="module")
+async def shared(
+    authority: trustme.CA, trusted: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """What all tests of this module use."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    folder = tmp_path_factory.mktemp("cross-site") / "proxy"
+    folder.mkdir()
+    option = f"ssl_verify_upstream_trusted_ca={trusted}"
+    async with (
+        AuthorizationServer().running() as idp,
+        Api(unauthorized={"own"}).running() as api,
+        Api().running(tls) as tls_api,
+        mitmdump(rules(idp, api.port, tls_api.port), "--set", option, folder=folder) as proxy,
+    ):
+        yield World(proxy=proxy, api=api, tls_api=tls_api)
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """With no request seen yet."""
+    shared.api.seen.clear()
+    shared.tls_api.seen.clear()
+    return shared
+
+
+async def test_cross_site_request_is_refused_before_any_other_check(world: World) -> None:
+    here = f"localhost:{world.api.port}"
     trace = f"TRACE http://{here}/strict HTTP/1.1\r\nHost: {here}\r\n{CROSS}\r\n\r\n"
 
-    async with mitmdump(rules(idp, api.port, 1), folder=folder) as proxy, dial(proxy.port) as line:
+    async with dial(world.proxy.port) as line:
         answers = [
             await line.get(f"http://{here}{target}", here, CROSS)
             for target in ("/strict", "/other", "/denied", "/strict/../x")
@@ -61,16 +99,13 @@ async def test_cross_site_request_is_refused_before_any_other_check(
     assert [(answer.status, answer.reason) for answer in answers] == [(403, "cross_site")] * 7
     assert all("allow_cross_site" in str(answer.problem["detail"]) for answer in answers)
     assert answers[0].problem["rule"] == "strict"
-    assert api.seen == []
-    assert idp.seen == []
+    assert world.api.seen == []
 
 
-async def test_request_that_is_not_cross_site_passes(
-    idp: AuthorizationServer, api: Api, folder: Path
-) -> None:
-    here, elsewhere = f"localhost:{api.port}", f"127.0.0.1:{api.port}"
+async def test_request_that_is_not_cross_site_passes(world: World) -> None:
+    here, elsewhere = f"localhost:{world.api.port}", f"127.0.0.1:{world.api.port}"
 
-    async with mitmdump(rules(idp, api.port, 1), folder=folder) as proxy, dial(proxy.port) as line:
+    async with dial(world.proxy.port) as line:
         answers = [
             await line.get(f"http://{here}/strict", here, f"Sec-Fetch-Site: {site}", ORIGIN)
             for site in ("same-origin", "same-site", "none")
@@ -81,54 +116,45 @@ async def test_request_that_is_not_cross_site_passes(
         ]
 
     assert [answer.status for answer in answers] == [200] * 5
-    assert api.tokens == ["Bearer t1"] * 3 + [None, "Bearer t1"]
+    assert world.api.tokens == ["Bearer t1"] * 3 + [None, "Bearer t1"]
 
 
-async def test_preflight_is_matched_by_the_method_it_asks_for(
-    idp: AuthorizationServer, api: Api, folder: Path
-) -> None:
-    here = f"localhost:{api.port}"
+async def test_preflight_is_matched_by_the_method_it_asks_for(world: World) -> None:
+    here = f"localhost:{world.api.port}"
 
     async def preflight(path: str, method: str, *headers: str) -> Answer:
         lines = [f"OPTIONS http://{here}{path} HTTP/1.1", f"Host: {here}", CROSS, ORIGIN]
         lines += [f"Access-Control-Request-Method: {method}", *headers]
         return await line.ask("\r\n".join(lines) + "\r\n\r\n")
 
-    async with mitmdump(rules(idp, api.port, 1), folder=folder) as proxy, dial(proxy.port) as line:
-        allowed = await preflight("/open", "PUT", "Authorization: own")
+    async with dial(world.proxy.port) as line:
+        allowed = await preflight("/open", "PUT", "Authorization: another")
         other_method = await preflight("/open", "DELETE")
         strict = await preflight("/strict", "GET")
 
     assert allowed.status == 200
     assert [(each.status, each.reason) for each in (other_method, strict)] == [(403, "cross_site")] * 2
-    assert [(request.method, request.target) for request in api.seen] == [("OPTIONS", "/open")]
-    assert idp.seen == []
+    assert [(request.method, request.target) for request in world.api.seen] == [("OPTIONS", "/open")]
+    assert world.api.tokens == ["another"]
 
 
-async def test_401_to_a_preflight_is_passed_on(idp: AuthorizationServer, api: Api, folder: Path) -> None:
-    here = f"localhost:{api.port}"
-    api.unauthorized.add("own")
+async def test_401_to_a_preflight_is_passed_on(world: World) -> None:
+    here = f"localhost:{world.api.port}"
 
-    async with mitmdump(rules(idp, api.port, 1), folder=folder) as proxy, dial(proxy.port) as line:
+    async with dial(world.proxy.port) as line:
         answer = await line.ask(
             f"OPTIONS http://{here}/open HTTP/1.1\r\nHost: {here}\r\n{ORIGIN}\r\nAuthorization: own\r\n"
             "Access-Control-Request-Method: GET\r\n\r\n"
         )
 
     assert answer.status == 401
-    assert len(api.seen) == 1
+    assert len(world.api.seen) == 1
 
 
-async def test_foreign_origin_is_refused_where_a_request_is_upgraded(
-    idp: AuthorizationServer, tls_api: Api, trusted: Path, folder: Path
-) -> None:
-    here = f"localhost:{tls_api.port}"
-    option = f"ssl_verify_upstream_trusted_ca={trusted}"
+async def test_foreign_origin_is_refused_where_a_request_is_upgraded(world: World) -> None:
+    here = f"localhost:{world.tls_api.port}"
 
-    async with (
-        mitmdump(rules(idp, 1, tls_api.port), "--set", option, folder=folder) as proxy,
-        dial(proxy.port) as line,
-    ):
+    async with dial(world.proxy.port) as line:
         foreign = [
             await line.get(f"http://{here}/up", here, f"Origin: {origin}")
             for origin in ("https://page.test", "http://127.0.0.1", "null", "")
@@ -140,4 +166,4 @@ async def test_foreign_origin_is_refused_where_a_request_is_upgraded(
 
     assert [(answer.status, answer.reason) for answer in foreign] == [(403, "cross_site")] * 4
     assert [answer.status for answer in own] == [200] * 3
-    assert tls_api.tokens == ["Bearer t1"] * 3
+    assert world.tls_api.tokens == ["Bearer t1"] * 3
