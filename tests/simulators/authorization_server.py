@@ -93,7 +93,11 @@ class AuthorizationServer:
         if self._credentials(request) != (self.client_id, self.client_secret):
             body = {"error": "invalid_client", "error_description": "who are you?"}
             return Reply(status=401, body=json.dumps(body).encode(), headers=headers)
-        token = {"access_token": f"{self.token_prefix}{len(self.seen)}", "token_type": "Bearer", "expires_in": self.expires_in}
+        token = {
+            "access_token": f"{self.token_prefix}{len(self.seen)}",
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+        }
         return Reply(body=json.dumps(token).encode(), headers=headers)
 
     def _credentials(self, request: Seen) -> tuple[str, str] | None:
@@ -103,6 +107,8 @@ class AuthorizationServer:
             return (unquote(user), unquote(password)) if self.decodes_basic else (user, password)
         if "client_secret" in request.form and "post" in self.accepts:
             return request.form.get("client_id", ""), request.form["client_secret"]
+        if "name" in self.accepts and request.form.get("client_id") == self.client_id:
+            return self.client_id, self.client_secret  # the connection has proved it
         return None
 
 

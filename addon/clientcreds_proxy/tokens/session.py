@@ -71,7 +71,7 @@ class Sessions:
                         left=lambda: (scope.when() or 0.0) - loop.time(),
                         chance=self._chance,
                     )
-                    yield Session(http, patience, clock=self._clock, proxied=client.proxy is not None)
+                    yield Session(http, patience, clock=self._clock, client=client)
         except TimeoutError:
             raise TokenTimeout(f"{host} gave no token within {client.timeout_seconds:g} s") from None
 
@@ -88,12 +88,12 @@ class Session:
     """An HTTP client within its deadline."""
 
     def __init__(
-        self, http: httpx.AsyncClient, patience: "_Patience", *, clock: Clock, proxied: bool
+        self, http: httpx.AsyncClient, patience: "_Patience", *, clock: Clock, client: Client
     ) -> None:
         self._http = http
         self._patience = patience
         self._clock = clock
-        self._proxied = proxied
+        self._client = client
 
     async def patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` gives, asked again where the server could not answer and time and retries are left."""
@@ -112,8 +112,14 @@ class Session:
             ) as response:
                 body = b"" if response.is_redirect else await _capped(response, request.host, max_bytes)
                 return self._received(response, request, body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise transport_failure(error, request.host, proxied=self._proxied) from None
+        # httpcore lets an alert that comes after the handshake (TLS 1.3, about our certificate) through
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            raise transport_failure(
+                error,
+                request.host,
+                proxied=self._client.proxy is not None,
+                certified=self._client.tls.cert is not None,
+            ) from None
 
     def _received(self, response: httpx.Response, request: Request, body: bytes) -> Received:
         headers, wall = response.headers, self._clock.now().wall

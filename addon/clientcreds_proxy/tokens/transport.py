@@ -39,8 +39,13 @@ def tls_context(tls: ClientTls) -> ssl.SSLContext:
     return context
 
 
-def transport_failure(error: BaseException, host: str, *, proxied: bool = False) -> TokenUnavailable:
-    """What went wrong with a connection and what to do about it, without anything secret."""
+def transport_failure(
+    error: BaseException, host: str, *, proxied: bool = False, certified: bool = False
+) -> TokenUnavailable:
+    """What went wrong with a connection and what to do about it, without anything secret.
+
+    `proxied`: it leads through `client.proxy`. `certified`: we present `client.tls.cert`.
+    """
     peer = "client.proxy" if proxied else host  # whose name is resolved, and who takes the connection
     for cause in _causes(error):
         match cause:
@@ -53,7 +58,9 @@ def transport_failure(error: BaseException, host: str, *, proxied: bool = False)
                 return TokenUnavailable(words, hint=_UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA))
             case ssl.SSLError():
                 reason = (getattr(cause, "reason", None) or "it failed").lower().replace("_", " ")
-                return TokenUnavailable(f"no TLS connection with {host}: {reason}", hint=_TLS.get(reason))
+                return TokenUnavailable(
+                    f"no TLS connection with {host}: {reason}", hint=_tls_hint(reason, certified=certified)
+                )
             case socket.gaierror():
                 place = "client.proxy" if proxied else "the host in token_url or issuer"
                 return TokenUnavailable(
@@ -65,10 +72,17 @@ def transport_failure(error: BaseException, host: str, *, proxied: bool = False)
                 )
             case _:
                 pass
-    return TokenUnavailable(
-        f"the connection with {peer} failed",
-        hint=None if proxied else "where the network lets only a proxy out, set client.proxy",
-    )
+    if certified:
+        hint: str | None = _NO_WORD
+    else:
+        hint = None if proxied else "where the network lets only a proxy out, set client.proxy"
+    return TokenUnavailable(f"the connection with {peer} failed", hint=hint)
+
+
+def _tls_hint(reason: str, *, certified: bool) -> str | None:
+    if _ABOUT_CERTIFICATE.search(reason):
+        return _REFUSED if certified else "the server wants a client certificate: set client.tls.cert and key"
+    return _NO_WORD if certified and reason == "unexpected eof while reading" else _TLS.get(reason)
 
 
 _UNKNOWN_CA = "put the certificate of the authority that signed it into client.tls.ca"
@@ -83,8 +97,14 @@ _NO_TLS = "this port does not speak TLS: check the port in token_url or issuer"
 _TLS: Mapping[str, str] = {
     "wrong version number": _NO_TLS,
     "record layer failure": _NO_TLS,
-    "tlsv13 alert certificate required": "the server wants a client certificate: set client.tls.cert and key",
+    "sslv3 alert handshake failure": "the server may want a client certificate: set client.tls.cert and key",
 }
+# What servers say about our certificate (RFC 8446 §6.2); many say nothing and close the connection.
+_ABOUT_CERTIFICATE = re.compile(r"\balert (.*certificate|unknown ca|access denied)")
+_REFUSED = (
+    "the server does not accept our client certificate: check client.tls.cert, its chain and its expiry"
+)
+_NO_WORD = "the server may not accept our client certificate: check client.tls.cert, its chain and its expiry"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
