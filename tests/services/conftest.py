@@ -4,14 +4,17 @@ import asyncio
 import json
 import os
 import shutil
+import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 HERE = Path(__file__).parent
 OIDC_PROVIDER = HERE / "oidc_provider"
@@ -59,6 +62,7 @@ class OidcProvider:
     """A running node-oidc-provider."""
 
     issuer: str
+    trust: ssl.SSLContext | None = None  # who signed its certificate
 
     @property
     def token_url(self) -> str:
@@ -71,11 +75,15 @@ class OidcProvider:
 
     async def granted(self, client: Client) -> int:
         """How many tokens this client got."""
-        counts = await self._get("/tokens-granted")
-        return int(counts.get(client.client_id, 0))
+        return (await self.tokens_granted()).get(client.client_id, 0)
+
+    async def tokens_granted(self) -> dict[str, int]:
+        """How many tokens each client got."""
+        counts: dict[str, int] = await self._get("/tokens-granted")
+        return counts
 
     async def _get(self, path: str) -> Any:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=self.trust or True) as client:
             return (await client.get(self.issuer + path)).json()
 
 
@@ -90,7 +98,27 @@ def node() -> str:
 @pytest.fixture
 async def oidc_provider(node: str) -> AsyncIterator[OidcProvider]:
     """A fresh one for each test: it starts within half a second."""
-    configuration = {"clients": [client.metadata for client in (BASIC, POST, SPECIAL)], "lifetime": 600}
+    clients = [client.metadata for client in (BASIC, POST, SPECIAL)]
+    async with running_oidc_provider(node, clients) as server:
+        yield server
+
+
+@asynccontextmanager
+async def running_oidc_provider(
+    node: str, clients: Sequence[Mapping[str, Any]], *, authority: trustme.CA | None = None
+) -> AsyncIterator[OidcProvider]:
+    """One that knows these clients; with an authority it speaks TLS and may ask for certificates."""
+    configuration: dict[str, Any] = {"clients": clients, "lifetime": 600}
+    trust = None
+    if authority is not None:
+        own = authority.issue_cert("localhost")
+        configuration["tls"] = {
+            "key": own.private_key_pem.bytes().decode(),
+            "cert": "".join(blob.bytes().decode() for blob in own.cert_chain_pems),
+            "ca": authority.cert_pem.bytes().decode(),
+        }
+        trust = ssl.create_default_context()
+        authority.configure_trust(trust)
     process = await asyncio.create_subprocess_exec(
         *(node, "server.mjs"), cwd=OIDC_PROVIDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -101,7 +129,7 @@ async def oidc_provider(node: str) -> AsyncIterator[OidcProvider]:
         async with asyncio.timeout(PATIENCE):
             ready = (await process.stdout.readline()).decode().split()
         assert ready[:1] == ["ready"], "node-oidc-provider did not start: its own words are above"
-        yield OidcProvider(issuer=ready[1])
+        yield OidcProvider(issuer=ready[1], trust=trust)
     finally:
         process.stdin.close()  # ends it
         await process.wait()

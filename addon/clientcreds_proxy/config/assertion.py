@@ -31,7 +31,7 @@ def build_assertion(
         place.at("client_auth").problem("private_key_jwt needs assertion.key or assertion.file")
         return None
     key = _signing_key(keys, at)
-    return None if key is None else _of_the_key(keys, key, at)
+    return None if key is None else _of_the_key(model, key, at)
 
 
 def _of_the_secret(model: TokenSource, place: Place) -> Assertion | None:
@@ -54,7 +54,7 @@ def _of_the_secret(model: TokenSource, place: Place) -> Assertion | None:
         key=None,
         key_id=keys.key_id or None,
         lifetime_seconds=keys.lifetime_seconds,
-        audience=_audience(keys, at),
+        audience=_audience(model, at),
     )
 
 
@@ -84,7 +84,8 @@ def _signing_key(keys: Keys, place: Place) -> SigningKey | None:
     return key
 
 
-def _of_the_key(keys: Keys, key: SigningKey, place: Place) -> Assertion | None:
+def _of_the_key(model: TokenSource, key: SigningKey, place: Place) -> Assertion | None:
+    keys = model.assertion
     _check_certificate(keys, key, place)
     algorithm = keys.algorithm if "algorithm" in keys.model_fields_set else key.algorithms[0]
     if algorithm not in key.algorithms:
@@ -94,15 +95,19 @@ def _of_the_key(keys: Keys, key: SigningKey, place: Place) -> Assertion | None:
         algorithm=algorithm,
         key=key.pem,
         key_id=_key_id(keys, key),
+        # Glewlwyd demands a kid, node-oidc-provider refuses one that it does not know.
+        guesses_key_id=not (
+            "key_id" in keys.model_fields_set or key.names_itself or keys.thumbprint != "none"
+        ),
         certificate=keys.certificate or None,
         thumbprint=keys.thumbprint,
         lifetime_seconds=keys.lifetime_seconds,
-        audience=_audience(keys, place),
+        audience=_audience(model, place),
     )
 
 
 def _key_id(keys: Keys, key: SigningKey) -> str | None:
-    """Glewlwyd demands one; a server that finds the key by its certificate may stumble over it."""
+    """The `kid` header; none beside a thumbprint, which already names the key."""
     if "key_id" in keys.model_fields_set:
         return keys.key_id or None
     return key.key_id if keys.thumbprint == "none" or key.names_itself else None
@@ -122,12 +127,13 @@ def _check_certificate(keys: Keys, key: SigningKey, place: Place) -> None:
         at.warn(expiry)
 
 
-def _audience(keys: Keys, place: Place) -> str | None:
-    match keys.audience:
+def _audience(model: TokenSource, place: Place) -> str | None:
+    match model.assertion.audience:
         case "token_endpoint":
             return None
         case "issuer":
-            place.at("audience").problem("the issuer is not known; expected it here, written out")
-            return None
+            if not model.issuer:
+                place.at("audience").problem("the source has no issuer; expected one, or the text to send")
+            return model.issuer
         case text:
             return text

@@ -79,6 +79,7 @@ def test_assertion_has_the_defaults_of_the_contract(files: Files, key: Path) -> 
         algorithm="ES256",
         key=Secret(pem(P256)),
         key_id=jwk(P256).thumbprint(),
+        guesses_key_id=True,
         certificate=None,
         thumbprint="none",
         lifetime_seconds=60,
@@ -143,20 +144,32 @@ def test_key_may_stand_beside_its_certificate(files: Files, authority: trustme.C
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("key: key.pem", jwk(P256).thumbprint()),
-        ("key: key.pem, key_id: k1", "k1"),
-        ("key: key.pem, key_id: ''", None),
-        ("key: key.jwk", "from-the-jwk"),
-        ("key: key.jwk, key_id: k1", "k1"),
+        ("key: key.pem", (jwk(P256).thumbprint(), True)),
+        ("key: key.pem, key_id: k1", ("k1", False)),
+        ("key: key.pem, key_id: ''", (None, False)),
+        ("key: key.jwk", ("from-the-jwk", False)),
+        ("key: key.jwk, key_id: k1", ("k1", False)),
     ],
 )
 def test_key_id_is_the_one_set_or_the_jwks_or_the_thumbprint(
-    written: str, expected: str | None, files: Files, key: Path
+    written: str, expected: tuple[str | None, bool], files: Files, key: Path
 ) -> None:
-    """E11; providers 14: glewlwyd demands one."""
+    """E11; providers 14: glewlwyd demands one. The thumbprint is a guess."""
     files.write("key.jwk", jwk_of(P256, kid="from-the-jwk"))
 
-    assert assertion(files, f"client_auth: private_key_jwt\nassertion: {{{written}}}").key_id == expected
+    built = assertion(files, f"client_auth: private_key_jwt\nassertion: {{{written}}}")
+
+    assert (built.key_id, built.guesses_key_id) == expected
+
+
+def test_audience_may_be_the_issuer(files: Files, key: Path) -> None:
+    """E05."""
+    keys = BY_KEY % ", audience: issuer"
+
+    assert assertion(files, f"issuer: https://idp.example.com\n{keys}").audience == "https://idp.example.com"
+    assert problems(files, keys) == [
+        f"7:31: {SOURCE}.assertion.audience: the source has no issuer; expected one, or the text to send"
+    ]
 
 
 def test_certificates_thumbprint_stands_for_the_key_id(files: Files, authority: trustme.CA) -> None:
@@ -164,7 +177,7 @@ def test_certificates_thumbprint_stands_for_the_key_id(files: Files, authority: 
 
     built = assertion(files, BY_KEY % ", certificate: cert.pem, thumbprint: x5t#S256")
 
-    assert (built.key_id, built.thumbprint) == (None, "x5t#S256")
+    assert (built.key_id, built.guesses_key_id, built.thumbprint) == (None, False, "x5t#S256")
 
 
 def test_algorithm_of_a_jwk_is_the_one_that_it_names(files: Files) -> None:
