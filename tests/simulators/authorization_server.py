@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
@@ -48,6 +48,7 @@ class AuthorizationServer:
     token_prefix: str = "t"
     replies: list[Reply] = field(default_factory=list)  # used up one by one, before the right answers
     documents: dict[str, Reply] = field(default_factory=dict)  # what a GET of a path gives; else 404
+    answers: Callable[[Seen], Reply] | None = None  # to token requests, instead of the right answers
     silent: bool = False  # takes requests and never answers
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
@@ -89,6 +90,8 @@ class AuthorizationServer:
     def _answer(self, request: Seen) -> Reply:
         if request.method == "GET":
             return self.documents.get(request.target, Reply(status=404))
+        if self.answers is not None:
+            return self.answers(request)
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
         if self._credentials(request) != (self.client_id, self.client_secret):
             body = {"error": "invalid_client", "error_description": "who are you?"}
