@@ -62,9 +62,9 @@ class AuthorizationServer:
 
     @asynccontextmanager
     async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["AuthorizationServer"]:
-        """Listens on a free port."""
+        """Listens on `port`, or on a free one."""
         self.scheme = "https" if tls else "http"
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
