@@ -46,6 +46,8 @@ def read_part(path: Path, references: References) -> Part:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.is_fifo() or path.is_char_device():  # opening one may wait for ever
+            raise YamlError(1, 1, "can't be read: a pipe or a device; expected a file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
