@@ -25,6 +25,13 @@ GOOD: dict[str, Any] = {
             "endpoint_params": {"tenant": ["acme"], "grant_type": "x"},
             "token_request": {"headers": {"X-A": "b"}, "basic_encoding": "raw"},
             "token_response": {"token": "/a/b", "token_types": ["Bearer"]},
+            "assertion": {
+                "key": '{"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"}',
+                "passphrase": "p",
+                "algorithm": "EdDSA",
+                "thumbprint": "x5t",
+                "audience": "issuer",
+            },
             "expiry": {"skew_seconds": 1, "default_ttl_seconds": "never"},
             "attach": {"header": "X-Key", "scheme": ""},
             "api_headers": {"X-Api-Key": "k"},

@@ -251,6 +251,23 @@ def test_unusable_key_is_refused(message: str, content: str, files: Files) -> No
     assert problems(files, BY_KEY % "") == [f"7:17: {SOURCE}.assertion.key: {message}"]
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "client_auth: private_key_jwt\nassertion: {key: '${env:GONE}'}",
+        BY_KEY % ", passphrase: '${env:GONE}'",
+        "client_auth: client_secret_jwt\nclient_secret: ${env:GONE}",
+    ],
+)
+def test_reference_without_a_value_is_told_once(keys: str, files: Files) -> None:
+    cipher = BestAvailableEncryption(b"hunter2")
+    files.write("key.pem", P256.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cipher))
+
+    (problem,) = problems(files, keys)
+
+    assert problem.endswith("the environment variable GONE is not set")
+
+
 def test_missing_key_file_is_refused(files: Files) -> None:
     (problem,) = problems(files, BY_KEY % "")
 

@@ -36,6 +36,12 @@ token_sources: {s: {expiry: {skew_seconds: CANARY, default_ttl_seconds: CANARY}}
 token_sources: {s: {attach: {header: "CANARY CANARY", scheme: "CANARY CANARY"}}}
 token_sources: {s: {api_headers: {X-A: "CANARY\\n"}}}
 token_sources: {s: {client: {proxy: "socks5://u:CANARY@x:1", tls: {ca: CANARY, cert: CANARY, key: CANARY}}}}
+token_sources: {s: {assertion: CANARY}}
+token_sources: {s: {assertion: {algorithm: CANARY, thumbprint: CANARY, key_id: "a\\nCANARY"}}}
+token_sources: {s: {assertion: {certificate: CANARY, audience: "a\\nCANARY", file: "a\\nCANARY"}}}
+token_sources: {s: {token_url: "https://a", client_id: a, assertion: {key: CANARY}}}
+token_sources: {s: {token_url: "https://a", client_id: a, assertion: {key: '{"kty": "EC", "d": "CANARY"}'}}}
+token_sources: {s: {issuer: "https://a", client_id: a, client_auth: client_secret_jwt, client_secret: CANARY}}
 token_sources: {s: CANARY}
 token_sources: {"CANARY CANARY ": {}}
 rules: [{name: "CANARY\\n"}]
