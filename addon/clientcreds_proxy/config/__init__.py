@@ -6,6 +6,7 @@ part.py        one file, with both of them done
 model.py       which keys there are; model_source.py: those of a token source
 fields.py      which kinds of value they take; checks.py: what such a value must be
 source.py      a token source's keys among each other -> SourceSpec
+bound.py       what tokens that are bound to a key ask of both
 rule.py        a rule's keys among each other -> Rule
 assemble.py    the sources and rules of all files, put together; includes.py: which files
 load.py        -> Config, or every problem at once

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from clientcreds_proxy.config import model as keys
+from clientcreds_proxy.config.bound import check_bound_rule, scheme
 from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.martian.inspect import HostSetting, host_settings, without_effect
@@ -45,6 +46,7 @@ def build_rule(
     ]
     if source:
         _check_attach(rules[0], source[1], place)
+        check_bound_rule(model, source[1], place)
         _check_plaintext(rules, place)
         _check_hosts_set(rules, modifiers)
     elif "attach" in model.model_fields_set:
@@ -91,7 +93,7 @@ def _attach(model: keys.Rule, source: TokenSource | None) -> Attach:
     own = model.attach.model_fields_set
     return Attach(
         header=model.attach.header if "header" in own else start.header,
-        scheme=model.attach.scheme if "scheme" in own else start.scheme,
+        scheme=scheme(source, model.attach.scheme if "scheme" in own else start.scheme),
         when_present=model.attach.when_present,
     )
 

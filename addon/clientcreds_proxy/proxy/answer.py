@@ -7,6 +7,7 @@ from clientcreds_proxy.proxy import facts, retry
 from clientcreds_proxy.proxy.attach import attach_again
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Wire
+from clientcreds_proxy.tokens.dpop import asks_for_nonce
 
 CACHING = ("cache-control", "expires", "pragma")
 
@@ -17,18 +18,19 @@ async def is_worth_another(flow: http.HTTPFlow, passage: Passage) -> bool:
     Where it can't, the token is dropped all the same: the next request has a fresh one.
     """
     decision, response = passage.decision, flow.response
-    if decision is None or response is None or response.status_code != 401:
+    if decision is None or response is None:
         return False
-    if passage.obtained is None or decision.rule.on_unauthorized == "pass":
+    _keep_nonce(passage, flow.request, response)
+    if response.status_code != 401 or passage.obtained is None or decision.rule.on_unauthorized == "pass":
         return False
     if retry.can_be_sent_again(flow.request) and await retry.ends_soon(flow):
         return True
-    _reject(passage)
+    _reject_unless_for_nonce(passage, response)
     return False
 
 
 async def try_again(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> None:
-    """Put the answer to a second request, with another token, in the place of the first 401."""
+    """Put the answer to a second request, with another token or proof, in the place of the first 401."""
     second = await _second_answer(flow, passage, wire)
     if second is not None:
         flow.response = second
@@ -36,18 +38,33 @@ async def try_again(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> None:
 
 async def _second_answer(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> http.Response | None:
     """None where there is no other token now: dropped a moment ago already, or none to be had."""
-    decision = passage.decision
-    if decision is None or decision.rule.token_source is None or not _reject(passage):
+    decision, first = passage.decision, flow.response
+    if decision is None or first is None:
         return None
-    try:
-        passage.obtained = await passage.policy.sources[decision.rule.token_source].token()
-    except TokenFailure as failure:
-        passage.without_token = failure
+    about_proof = _asks_for_nonce(passage, first)  # the token is good, and goes out again (RFC 9449 §9)
+    if not about_proof and not await _has_another_token(passage):
         return None
-    passage.token_use = "retried"
     request = flow.request.copy()
     attach_again(request, passage, decision, wire)
-    return await retry.send_again(flow, request)
+    second = await retry.send_again(flow, request)
+    if second is not None:
+        _keep_nonce(passage, request, second)
+        if about_proof and second.status_code == 401:
+            _reject_unless_for_nonce(passage, second)
+    return second
+
+
+async def _has_another_token(passage: Passage) -> bool:
+    source = passage.source
+    if source is None or not _reject(passage):
+        return False
+    try:
+        passage.obtained = await source.token()
+    except TokenFailure as failure:
+        passage.without_token = failure
+        return False
+    passage.token_use = "retried"
+    return True
 
 
 def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
@@ -67,7 +84,24 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
 
 
 def _reject(passage: Passage) -> bool:
-    decision, obtained = passage.decision, passage.obtained
-    if decision is None or decision.rule.token_source is None or obtained is None:
-        return False
-    return passage.policy.sources[decision.rule.token_source].reject(obtained)
+    source, obtained = passage.source, passage.obtained
+    return source is not None and obtained is not None and source.reject(obtained)
+
+
+def _reject_unless_for_nonce(passage: Passage, response: http.Response) -> None:
+    if not _asks_for_nonce(passage, response):
+        _reject(passage)
+
+
+def _asks_for_nonce(passage: Passage, response: http.Response) -> bool:
+    """Whether a 401 is about the DPoP proof alone, which lacked the API's latest nonce."""
+    source = passage.source
+    challenge = response.headers.get("www-authenticate", "")
+    return source is not None and source.spec.dpop and asks_for_nonce(challenge)
+
+
+def _keep_nonce(passage: Passage, request: http.Request, response: http.Response) -> None:
+    """Keep what any answer to a proof says about the next one."""
+    source = passage.source
+    if passage.obtained is not None and source is not None and source.spec.dpop:
+        source.prover.api_nonces.keep(facts.url_of(request), response.headers.get("dpop-nonce"))

@@ -4,6 +4,8 @@ All of it happens in one go, after everything that waits: nothing runs between t
 What goes into the flow is a placeholder; `wire.py` swaps it.
 """
 
+from functools import partial
+
 from mitmproxy import http
 
 from clientcreds_proxy.errors import DestinationMismatch
@@ -12,8 +14,11 @@ from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Sealed, Wire
 from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.rules.host import normalise, split_host_port
+from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.prover import Prover
 
 HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
+DPOP = "DPoP"  # the scheme of a token that is bound to a key, and the header of its proof (RFC 9449 §7.1)
 MEANT_FOR_US = ("Proxy-Authorization", "Proxy-Connection")
 ABOUT_THE_CONNECTION = ("close", "keep-alive", "upgrade")  # what `Connection` may say to the next hop
 
@@ -39,8 +44,10 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
         after = modifier.modify_request(after)
     facts.write_request(flow, before, after)
     passage.sent = after
-    if decision.credential == "attach":
-        request.headers.pop(decision.rule.attach.header, None)  # the client's own: the rule says `replace`
+    if decision.credential == "attach":  # the client's own: the rule says `replace`
+        request.headers.pop(decision.rule.attach.header, None)
+        if decision.rule.attach.scheme == DPOP:
+            request.headers.pop(DPOP, None)
     streams.decide_alone(flow)
     request.stream = not is_held(request)
 
@@ -85,10 +92,19 @@ def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire
         return
     here = facts.as_mitmproxy_names_it(request)
     header, scheme = decision.rule.attach.header, decision.rule.attach.scheme
-    sealed = Sealed(value=passage.obtained.token.value, header=header, destination=here)
-    placeholder = wire.seal(sealed)
+    token = passage.obtained.token.value
+    placeholder = wire.seal(Sealed(value=token, header=header, destination=here))
     passage.placeholders.append(placeholder)
     request.headers[header] = f"{scheme} {placeholder}".lstrip()
+    if passage.source is not None and passage.source.spec.dpop:
+        proof = partial(_proof, passage.source.prover, token)
+        request.headers[DPOP] = wire.seal(Sealed(value=proof, header=DPOP, destination=here))
+        passage.placeholders.append(request.headers[DPOP])
+
+
+def _proof(prover: Prover, token: Secret, request: http.Request) -> Secret:
+    """Made only as the request is written: for what then stands there, and nothing stored holds it."""
+    return prover.for_api_request(request.method, facts.url_of(request), token)
 
 
 def look_again(flow: http.HTTPFlow, decision: Decision, who: str) -> None:

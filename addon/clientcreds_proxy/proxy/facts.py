@@ -57,6 +57,12 @@ def as_mitmproxy_names_it(request: http.Request) -> Destination:
     return Destination(scheme=scheme_of(request), host=request.host, port=request.port)
 
 
+def url_of(request: http.Request) -> str:
+    """The URL of a request as its server sees it: the Host header names the server, not the connection."""
+    host = request.host_header or f"{request.host}:{request.port}"
+    return f"{scheme_of(request)}://{host}" + (request.path if request.path.startswith("/") else "/")
+
+
 def scheme_of(request: http.Request) -> Scheme:
     """Mitmproxy's scheme, as one of the two that there are."""
     return "https" if request.scheme == "https" else "http"

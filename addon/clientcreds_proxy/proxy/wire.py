@@ -1,4 +1,4 @@
-"""The last step: where a request's bytes are written, its placeholder becomes the token.
+"""The last step: where a request's bytes are written, its placeholder becomes the token, or a DPoP proof.
 
 Until then, and in everything that mitmproxy stores or shows, the flow holds `PREFIX` and 128 random bits.
 No hook of mitmproxy lies between "headers written" and "answer began", so two of its functions are wrapped:
@@ -41,7 +41,7 @@ class WireError(ClientcredsError):
 class Sealed:
     """What a placeholder stands for, and the only place it may be swapped in."""
 
-    value: Secret
+    value: Secret | Callable[[http.Request], Secret]  # or what makes it, for the request as it is written
     header: str
     destination: Destination  # as mitmproxy names it: `request.scheme`, `request.host`, `request.port`
 
@@ -121,7 +121,8 @@ class Wire:
         if header.lower() != sealed.header.lower().encode():
             return None
         self._written.add(placeholder)
-        return text.replace(placeholder, sealed.value.reveal().encode())
+        value = sealed.value if isinstance(sealed.value, Secret) else sealed.value(request)
+        return text.replace(placeholder, value.reveal().encode())
 
     def _check(self) -> None:
         """Write one request in each way, as mitmproxy's own code would, and look for the token."""

@@ -29,8 +29,10 @@ preset: xyz
   preset: no preset of this name; expected one of adobe, amadeus, auth0, …
 preset: [auth0]
   preset: expected text, found a list
-dpop: false
-  dpop: dpop is not supported by this version
+verify: {}
+  verify: verify is not supported by this version
+dpop: 1
+  dpop: expected true or false, …
 client_auth: post
   client_auth: expected 'auto', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', …
 client_auth: [none]
