@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from clientcreds_proxy.config.exposed import exposed_files
 from clientcreds_proxy.config.pem import PemFiles
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.config.references import References, resolve_all
@@ -69,10 +70,13 @@ def _decoded(content: bytes) -> str:
 def _values(document: Document, report: Report, references: References, directory: Path) -> object:
     for path, fault in document.faults():
         report.place(path, fault.line, fault.column, fault.message)
-    values, resolved, wrong = resolve_all(document.value(), references, directory)
-    for path, message in wrong.items():
+    tree = resolve_all(document.value(), references, directory)
+    values = tree.value
+    for path, message in tree.wrong.items():
         report.problem(path, message)
-    report.remember(referenced=resolved, unreadable=wrong)
+    report.remember(referenced=tree.referenced, unreadable=tree.wrong)
+    for path, message in exposed_files(values, tree.exposed, directory):
+        report.warn(path, message)
     if values is None:
         report.problem((), "the file is empty; expected version: 1 and rules")
     elif not isinstance(values, dict):

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from clientcreds_proxy.config.references import References, UnresolvedError
+from clientcreds_proxy.config.lookup import UnresolvedError
+from clientcreds_proxy.config.references import References
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.model import Clock
 

@@ -1,47 +1,82 @@
-"""`${env:NAME}`, `${file:PATH}` and `${cmd:PROGRAM ARG …}` in the texts of a configuration.
+"""References to secrets in the texts of a configuration: `${env:NAME}` and its like, and Kubernetes' URNs.
 
-A message says what failed, never what a reference gave, and never a path or an argument: whoever mixes up
-the kinds has put the secret itself there.
+Not in it: where a value lies (`lookup.py`). No message quotes a reference.
 """
 
 import re
-import shlex
-import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
+from clientcreds_proxy.config.lookup import Found, Keyring, Lookup, UnresolvedError, system_keyring
 from clientcreds_proxy.config.yaml import Keys
 
-MAX_BYTES = 1024 * 1024  # the longest sensible secret, a bundle of certificates, has some 300 KiB
-
 _PIECE = re.compile(r"\$\$\{|\$\{(?P<kind>[A-Za-z0-9_-]*)(?P<colon>:?)(?P<rest>[^{}]*)(?P<end>\}?)")
-_LATER = ("keyring", "systemd")
-_LATER_URN = "urn:k8s:secret:"
-_KINDS = "expected ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM ARG}, or $${ for the characters ${ themselves"
+_KINDS = {
+    "env": "${env:NAME}",
+    "file": "${file:PATH}",
+    "cmd": "${cmd:PROGRAM ARG}",
+    "keyring": "${keyring:SERVICE/USER}",
+    "systemd": "${systemd:NAME}",
+}
+_EXPECTED = f"expected {', '.join(_KINDS.values())}, or $${{ for the characters ${{ themselves"
+
+# Traefik's way to name a secret: names as Kubernetes has them, so that none leads out of the directory.
+_URN = re.compile(
+    r"urn:k8s:secret:(?P<name>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?):(?P<key>(?!\.\.)[\w.-]+)", re.ASCII
+)
+_URN_START = re.compile(r"\s*urn:k8s:", re.IGNORECASE)
+_URN_EXPECTED = "expected urn:k8s:secret:NAME:KEY"
 
 
-class UnresolvedError(ValueError):
-    """A reference that gives no value: why, without a value."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A text with its references replaced."""
+
+    text: str = field(repr=False)
+    is_reference: bool = False  # whether there were any
+    exposed: str | None = None  # who besides the owner could read a file that one of them names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """All values of a file, their references resolved."""
+
+    value: object = field(repr=False)
+    referenced: frozenset[Keys]  # where references gave a value
+    wrong: Mapping[Keys, str]  # what is wrong with those that gave none and stay as they are
+    exposed: Mapping[Keys, str]  # what is to be said about the files that they name
 
 
 class References:
     """Resolves each reference once, however often it is used, and remembers the files it read."""
 
-    def __init__(self, environ: Mapping[str, str], *, command_seconds: float = 10) -> None:
-        self.files: list[Path] = []
-        self._environ = environ
-        self._command_seconds = command_seconds
-        self._known: dict[tuple[str, str, Path], str | UnresolvedError] = {}
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        command_seconds: float = 10,
+        keyring: Keyring = system_keyring,
+    ) -> None:
+        self._lookup = Lookup(environ, command_seconds=command_seconds, keyring=keyring)
+        self._known: dict[tuple[str, Path], Found | UnresolvedError] = {}
 
-    def resolve(self, text: str, directory: Path) -> tuple[str, bool]:
-        """`text` with its references replaced, and whether there were any. UnresolvedError for a bad one.
+    @property
+    def files(self) -> list[Path]:
+        """Those that gave a value, or should have."""
+        return self._lookup.files
+
+    def resolve(self, text: str, directory: Path) -> Resolved:
+        """`text` with its references replaced; UnresolvedError for a bad one.
 
         Relative paths and programs count from `directory`.
         """
-        if text.startswith(_LATER_URN):
-            raise UnresolvedError(f"{_LATER_URN}… is not supported by this version")
-        found = False
+        if _URN_START.match(text):
+            found = self._once(text, directory)
+            return Resolved(text=found.value, is_reference=True, exposed=found.exposed)
         parts: list[str] = []
+        values: list[Found] = []
         end = 0
         for piece in _PIECE.finditer(text):
             parts.append(text[end : piece.start()])
@@ -49,114 +84,85 @@ class References:
             if piece.group() == "$${":
                 parts.append("${")
             else:
-                found = True
-                parts.append(self._value(piece, directory))
-        return "".join([*parts, text[end:]]), found
+                _check(piece)
+                values.append(self._once(piece.group(), directory))
+                parts.append(values[-1].value)
+        exposed = next((value.exposed for value in values if value.exposed), None)
+        return Resolved(text="".join([*parts, text[end:]]), is_reference=bool(values), exposed=exposed)
 
     def read(self, path: Path) -> str:
         """A file's text, without one trailing newline. UnresolvedError where there is none."""
-        self.files.append(path)
-        try:
-            with path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-            reason = getattr(error, "strerror", None) or "not a path"
-            raise UnresolvedError(f"the file can't be read: {reason}") from None
-        if len(content) > MAX_BYTES:
-            raise UnresolvedError("the file is longer than 1 MiB")
-        return _text(content).removesuffix("\n").removesuffix("\r")
+        return self._lookup.file(path).value
 
-    def _value(self, piece: re.Match[str], directory: Path) -> str:
-        kind, rest = piece["kind"], piece["rest"]
-        if not piece["end"]:
-            raise UnresolvedError(
-                "a reference is not closed, or holds another one; expected } before the next {"
-            )
-        if kind in _LATER and piece["colon"]:
-            raise UnresolvedError(f"${{{kind}:…}} is not supported by this version")
-        if kind not in ("env", "file", "cmd") or not rest.strip():
-            raise UnresolvedError(f"this is no reference; {_KINDS}")
-        key = (kind, rest, directory)
+    def _once(self, reference: str, directory: Path) -> Found:
+        key = (reference, directory)
         if key not in self._known:
-            self._known[key] = self._outcome(kind, rest, directory)
+            try:
+                self._known[key] = self._value(reference, directory)
+            except UnresolvedError as error:
+                self._known[key] = error
         value = self._known[key]
         if isinstance(value, UnresolvedError):
             raise value
         return value
 
-    def _outcome(self, kind: str, rest: str, directory: Path) -> str | UnresolvedError:
-        try:
-            if kind == "env":
-                return self._variable(rest)
-            if kind == "file":
-                return self.read(directory / rest)
-            return self._output(rest, directory)
-        except UnresolvedError as error:
-            return error
-
-    def _variable(self, name: str) -> str:
-        if name not in self._environ:
-            shown = f"{name} " if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name) else ""
-            raise UnresolvedError(f"the environment variable {shown}is not set")
-        return self._environ[name]
-
-    def _output(self, command: str, directory: Path) -> str:
-        try:
-            words = shlex.split(command)
-        except ValueError:
-            raise UnresolvedError("the command can't be split into words; expected closed quotes") from None
-        try:
-            done = subprocess.run(  # noqa: S603  running it is what the user asks for; there is no shell
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # it may quote the secret
-                env=dict(self._environ),
-                cwd=directory,
-                timeout=self._command_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise UnresolvedError(f"the command took longer than {self._command_seconds:g} s") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not a command"
-            raise UnresolvedError(f"the command can't be started: {reason}") from None
-        if done.returncode != 0:
-            raise UnresolvedError(f"the command failed with status {done.returncode}")
-        return _text(done.stdout.partition(b"\n")[0]).removesuffix("\r")
+    def _value(self, reference: str, directory: Path) -> Found:
+        if not reference.startswith("${"):
+            urn = _URN.fullmatch(reference)
+            if urn is None:
+                raise UnresolvedError(f"no such secret of Kubernetes can be; {_URN_EXPECTED}")
+            return self._lookup.kubernetes(urn["name"], urn["key"])
+        kind, _, rest = reference[2:-1].partition(":")
+        match kind:
+            case "env":
+                return self._lookup.variable(rest)
+            case "file":
+                return self._lookup.file(directory / rest)
+            case "cmd":
+                return self._lookup.output(rest, directory)
+            case "systemd":
+                return self._lookup.credential(rest)
+            case _:
+                service, _, user = rest.rpartition("/")
+                if not service or not user:
+                    raise UnresolvedError(f"expected {_KINDS['keyring']}")
+                return self._lookup.keyring(service, user)
 
 
-def resolve_all(
-    value: object, references: References, directory: Path
-) -> tuple[object, set[Keys], dict[Keys, str]]:
-    """`value` with every reference in its texts resolved.
-
-    Besides: where references stood, and what is wrong with those that can't be resolved and stay as they are.
-    """
-    resolved: set[Keys] = set()
+def resolve_all(value: object, references: References, directory: Path) -> Tree:
+    """`value` with every reference in its texts resolved."""
+    referenced: set[Keys] = set()
     wrong: dict[Keys, str] = {}
+    exposed: dict[Keys, str] = {}
 
     def walk(value: object, path: Keys) -> object:
         if isinstance(value, dict):
             return {key: walk(member, (*path, key)) for key, member in value.items()}
         if isinstance(value, list):
             return [walk(item, (*path, index)) for index, item in enumerate(value)]
-        if not isinstance(value, str) or ("${" not in value and not value.startswith(_LATER_URN)):
+        if not isinstance(value, str) or ("${" not in value and not _URN_START.match(value)):
             return value
         try:
-            text, found = references.resolve(value, directory)
+            resolved = references.resolve(value, directory)
         except UnresolvedError as error:
             wrong[path] = str(error)
             return value
-        if found:
-            resolved.add(path)
-        return text
+        if resolved.is_reference:
+            referenced.add(path)
+        if resolved.exposed:
+            exposed[path] = resolved.exposed
+        return resolved.text
 
-    return walk(value, ()), resolved, wrong
+    return Tree(value=walk(value, ()), referenced=frozenset(referenced), wrong=wrong, exposed=exposed)
 
 
-def _text(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise UnresolvedError("what it gives is not UTF-8 text") from None
+def _check(piece: re.Match[str]) -> None:
+    kind, rest = piece["kind"], piece["rest"]
+    if not piece["end"]:
+        raise UnresolvedError("a reference is not closed, or holds another one; expected } before the next {")
+    if kind.lower() == "urn":
+        raise UnresolvedError(f"this is no reference; {_URN_EXPECTED}, as the whole value and without ${{}}")
+    if kind not in _KINDS or not rest.strip():
+        close = get_close_matches(kind.lower(), _KINDS, n=1)
+        meant = f"did you mean {_KINDS[close[0]]}? " if close else ""
+        raise UnresolvedError(f"this is no reference; {meant}{_EXPECTED}")

@@ -27,6 +27,7 @@ class Files:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(dedent(text).encode() if isinstance(text, str) else text)
+        path.chmod(0o600)  # as a file of secrets should be
         return path
 
     def load(self, text: str) -> Config:

@@ -1,19 +1,40 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from clientcreds_proxy.config.references import References, UnresolvedError, resolve_all
+from clientcreds_proxy.config.lookup import UnresolvedError
+from clientcreds_proxy.config.references import References, resolve_all
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "PATH": "/usr/bin:/bin", "TRICKY": "${env:NAME}"}
+PASSWORDS = {("billing", "app"): "from the keyring", ("https://idp/token", "app"): "of a URL"}
+
+ADDON = Path(__file__).parents[3] / "addon"
+SCRIPT = """
+from pathlib import Path
+from clientcreds_proxy.config.references import References
+try:
+    References({}).resolve("${keyring:billing/app}", Path())
+except ValueError as error:
+    print(error)
+"""
+
+
+def references(folder: Path) -> References:
+    """With credentials of systemd and secrets of Kubernetes in the folder, and a keyring."""
+    environ = ENVIRON | {"CREDENTIALS_DIRECTORY": str(folder), "CLIENTCREDS_K8S_SECRETS": str(folder)}
+    return References(environ, keyring=lambda service, user: PASSWORDS.get((service, user)))
 
 
 def resolved(text: str, folder: Path) -> str:
-    return References(ENVIRON).resolve(text, folder)[0]
+    return references(folder).resolve(text, folder).text
 
 
 def refused(text: str, folder: Path) -> str:
     with pytest.raises(UnresolvedError) as caught:
-        References(ENVIRON).resolve(text, folder)
+        references(folder).resolve(text, folder)
     return str(caught.value)
 
 
@@ -31,6 +52,11 @@ def refused(text: str, folder: Path) -> str:
         ("${cmd:printf %s 'x y'}", "x y"),
         ("${cmd:printf '%s' '$NAME'}", "$NAME"),
         ("${cmd:true}", ""),
+        ("${keyring:billing/app}", "from the keyring"),
+        ("${keyring:https://idp/token/app}", "of a URL"),
+        ("x-${keyring:billing/app}-${env:NAME}", "x-from the keyring-value"),
+        ("a urn:k8s:secret:billing:clientID", "a urn:k8s:secret:billing:clientID"),
+        ("urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
     ],
 )
 def test_reference_is_replaced(text: str, meant: str, tmp_path: Path) -> None:
@@ -45,25 +71,57 @@ def test_file_loses_one_trailing_newline(content: bytes, meant: str, tmp_path: P
     (tmp_path / "secret").write_bytes(content)
 
     assert resolved("${file:secret}", tmp_path) == meant
+    assert resolved("${systemd:secret}", tmp_path) == meant
+
+
+def test_kubernetes_secret_is_a_file_below_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "billing.v1").mkdir()
+    (tmp_path / "billing.v1" / "client_ID").write_text("x\n")
+    found = references(tmp_path)
+
+    assert found.resolve("urn:k8s:secret:billing.v1:client_ID", tmp_path).text == "x"
+    assert found.files == [tmp_path / "billing.v1" / "client_ID"]
+
+
+def test_kubernetes_directory_has_a_default(tmp_path: Path) -> None:
+    found = References(ENVIRON)
+
+    with pytest.raises(UnresolvedError, match="which is /var/run/secrets/clientcreds"):
+        found.resolve("urn:k8s:secret:no-such:secret", tmp_path)
+    assert found.files == [Path("/var/run/secrets/clientcreds/no-such/secret")]
+
+
+@pytest.mark.parametrize("text", ["${systemd:secret}", "${keyring:billing/app}"])
+def test_what_does_not_change_by_itself_is_not_followed(text: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    found = references(tmp_path)
+
+    found.resolve(text, tmp_path)
+
+    assert found.files == []
+
+
+def test_credential_needs_a_service_of_systemd(tmp_path: Path) -> None:
+    with pytest.raises(UnresolvedError, match=r"\$CREDENTIALS_DIRECTORY is not set"):
+        References(ENVIRON).resolve("${systemd:secret}", tmp_path)
 
 
 def test_files_read_are_remembered(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
-    references = References(ENVIRON)
+    found = references(tmp_path)
 
-    references.resolve("${file:secret}${file:secret}", tmp_path)
+    found.resolve("${file:secret}${file:secret}", tmp_path)
 
-    assert references.files == [tmp_path / "secret"]
+    assert found.files == [tmp_path / "secret"]
 
 
 def test_command_runs_once_and_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("#!/bin/sh\necho x >> ran; echo secret\n")
     (tmp_path / "count").chmod(0o755)
-    references = References(ENVIRON)
 
-    text, found = references.resolve("${cmd:./count} ${cmd:./count}", tmp_path)
+    result = references(tmp_path).resolve("${cmd:./count} ${cmd:./count}", tmp_path)
 
-    assert (text, found) == ("secret secret", True)
+    assert (result.text, result.is_reference) == ("secret secret", True)
     assert (tmp_path / "ran").read_text() == "x\n"
 
 
@@ -78,9 +136,26 @@ def test_command_runs_once_and_beside_the_file(tmp_path: Path) -> None:
         ("${NAME}", "this is no reference"),
         ("${}", "this is no reference"),
         ("${env:}", "this is no reference"),
-        ("${keyring:a/b}", "${keyring:…} is not supported by this version"),
-        ("${systemd:a}", "${systemd:…} is not supported by this version"),
-        ("urn:k8s:secret:a:b", "urn:k8s:secret:… is not supported by this version"),
+        ("${ENV:NAME}", "did you mean ${env:NAME}?"),
+        ("${environ:NAME}", "did you mean ${env:NAME}?"),
+        ("${key-ring:a/b}", "did you mean ${keyring:SERVICE/USER}?"),
+        ("${keyring:hunter2}", "expected ${keyring:SERVICE/USER}"),
+        ("${keyring:/hunter2}", "expected ${keyring:SERVICE/USER}"),
+        ("${keyring:hunter2/}", "expected ${keyring:SERVICE/USER}"),
+        ("${keyring:no/such}", "the keyring holds no password for this service and user"),
+        ("${systemd:missing}", "the file can't be read: No such file or directory"),
+        ("${systemd:../hunter2}", "expected the name of a credential, without /"),
+        ("${systemd:..}", "expected the name of a credential, without /"),
+        ("urn:k8s:my-secret:my-secret:clientID", "expected urn:k8s:secret:NAME:KEY"),
+        ("urn:k8s:secret:billing", "expected urn:k8s:secret:NAME:KEY"),
+        ("urn:k8s:secret:a:b:c", "expected urn:k8s:secret:NAME:KEY"),
+        ("urn:k8s:secret:Billing:key", "expected urn:k8s:secret:NAME:KEY"),
+        ("urn:k8s:secret:billing:../hunter2", "expected urn:k8s:secret:NAME:KEY"),
+        ("urn:k8s:secret:..:hunter2", "expected urn:k8s:secret:NAME:KEY"),
+        ("URN:k8s:secret:a:b", "expected urn:k8s:secret:NAME:KEY"),
+        (" urn:k8s:secret:a:b", "expected urn:k8s:secret:NAME:KEY"),
+        ("${urn:k8s:secret:a:b}", "expected urn:k8s:secret:NAME:KEY, as the whole value and without ${}"),
+        ("urn:k8s:secret:no-such:secret", "No such file or directory; expected NAME/KEY below"),
         ("${file:missing}", "the file can't be read: No such file or directory"),
         ("${file:.}", "the file can't be read: Is a directory"),
         ("${file:a\0b}", "the file can't be read: not a path"),
@@ -104,18 +179,50 @@ def test_large_file_is_refused(tmp_path: Path) -> None:
     assert refused("${file:large}", tmp_path) == "the file is longer than 1 MiB"
 
 
+def test_pipe_is_refused(tmp_path: Path) -> None:
+    """Opening one would wait for whoever writes to it."""
+    os.mkfifo(tmp_path / "pipe")
+
+    assert "it is a pipe" in refused("${file:pipe}", tmp_path)
+
+
 def test_slow_command_is_refused(tmp_path: Path) -> None:
-    references = References(ENVIRON, command_seconds=0.05)
+    found = References(ENVIRON, command_seconds=0.05)
 
     with pytest.raises(UnresolvedError, match=r"longer than 0\.05 s"):
-        references.resolve("${cmd:sleep 10}", tmp_path)
+        found.resolve("${cmd:sleep 10}", tmp_path)
 
 
 def test_all_texts_of_a_tree_are_resolved(tmp_path: Path) -> None:
     tree = {"a": ["${env:NAME}", 1, {"b": "${env:GONE}"}], "c": "plain", "d": "$${x}", "e": None}
 
-    value, referenced, wrong = resolve_all(tree, References(ENVIRON), tmp_path)
+    all_of_it = resolve_all(tree, References(ENVIRON), tmp_path)
 
-    assert value == {"a": ["value", 1, {"b": "${env:GONE}"}], "c": "plain", "d": "${x}", "e": None}
-    assert referenced == {("a", 0)}
-    assert wrong == {("a", 2, "b"): "the environment variable GONE is not set"}
+    assert all_of_it.value == {"a": ["value", 1, {"b": "${env:GONE}"}], "c": "plain", "d": "${x}", "e": None}
+    assert all_of_it.referenced == {("a", 0)}
+    assert all_of_it.wrong == {("a", 2, "b"): "the environment variable GONE is not set"}
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (
+            "sys.modules['keyring'] = None",
+            f"the library keyring is missing; install it with {sys.executable} -m pip install keyring",
+        ),
+        ("", "the keyring can't be read: NoKeyringError"),
+    ],
+)
+def test_keyring_that_fails_says_how(before: str, said: str) -> None:
+    """In a process of its own: whether there is a library keyring, and which keyring it finds, is global."""
+    environ = {"PYTHONPATH": str(ADDON), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{before}\n{SCRIPT}"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == said
