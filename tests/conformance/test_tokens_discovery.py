@@ -359,3 +359,43 @@ def test_tokens_of_two_issuers_are_kept_apart() -> None:
     one, other = (a_spec(token_url="", issuer=f"https://{name}.example.com") for name in ("a", "b"))
 
     assert cache_key(one) != cache_key(other)
+
+
+@pytest.mark.parametrize("reply", [Reply(status=404), Reply(status=308), Reply(body=b"<html>gone</html>")])
+async def test_endpoint_that_is_gone_is_looked_for_again(server: AuthorizationServer, reply: Reply) -> None:
+    """H07, H08: the server moved it before its Cache-Control let us look."""
+    publish(server)
+    server.documents[OIDC].headers = {"Cache-Control": "max-age=86400"}
+    clock = FakeClock()
+    one, spec = HttpFetch(clock=clock), spec_for(server)
+    await one(spec)
+    clock.advance(60)
+    server.replies = [reply]
+    with pytest.raises(TokenFailure):
+        await one(spec)
+
+    await one(spec)
+
+    assert targets(server.seen) == [f"GET {OIDC}", "POST /token", "POST /token", f"GET {OIDC}", "POST /token"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "seconds"),
+    [(Reply(status=404), 59), (Reply(status=401, body=b'{"error":"invalid_client"}'), 60)],
+)
+async def test_endpoint_is_not_looked_for_at_every_failure(
+    server: AuthorizationServer, reply: Reply, seconds: float
+) -> None:
+    """H07."""
+    publish(server)
+    clock = FakeClock()
+    one, spec = HttpFetch(clock=clock), spec_for(server, client_auth="client_secret_basic")
+    await one(spec)
+    clock.advance(seconds)
+    server.replies = [reply]
+    with pytest.raises(TokenFailure):
+        await one(spec)
+
+    await one(spec)
+
+    assert targets(server.seen).count(f"GET {OIDC}") == 1

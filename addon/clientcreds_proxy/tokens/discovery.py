@@ -9,20 +9,29 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from clientcreds_proxy.errors import TokenFailure
+from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenUnavailable
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.answer import host_of
 from clientcreds_proxy.tokens.client_auth import presents_certificate
 from clientcreds_proxy.tokens.entry import again, later, past
 from clientcreds_proxy.tokens.metadata import Found, Metadata
-from clientcreds_proxy.tokens.model import Client, ClientTls, Clock, Instant, SourceSpec, SourceWarning, Warn
+from clientcreds_proxy.tokens.model import (
+    Client,
+    ClientTls,
+    Clock,
+    ErrorAnswer,
+    Instant,
+    SourceSpec,
+    SourceWarning,
+    Warn,
+)
 
-RETRY_SECONDS = 60.0  # after a failed look, where older metadata serves on
+RETRY_SECONDS = 60.0  # after a failed look, where older metadata serves on, and before one is doubted
 CLOSE_SECONDS = 2.0
 LONG_AGO = Instant(boot=float("-inf"), wall=float("-inf"))
 
 # Trust and way belong to it: what one source took without verification is not another one's truth.
-_Key = tuple[str, ClientTls, Secret | None]
+_Key = tuple[str | None, ClientTls, Secret | None]
 
 
 class Look(Protocol):
@@ -39,6 +48,7 @@ class _Record:
 
     metadata: Metadata | None = None
     fresh_until: Instant = LONG_AGO
+    doubted_from: Instant = LONG_AGO
     looking: asyncio.Task[TokenFailure | None] | None = None
     is_failing: bool = False
     lacks_grant: bool = False
@@ -66,6 +76,14 @@ class Discovery:
             endpoint = metadata.mtls_token_endpoint
         return replace(spec, token_url=endpoint), metadata
 
+    def doubt(self, spec: SourceSpec, failure: TokenFailure) -> None:
+        """Look again before the next token request, where the endpoint that was found seems to have moved."""
+        record = self._records.get(_key(spec))
+        if record is None or not _seems_moved(failure):
+            return
+        if past(self._clock.now(), record.doubted_from):
+            record.fresh_until = LONG_AGO
+
     async def aclose(self) -> None:
         """End all looks."""
         looks = [record.looking for record in self._records.values() if record.looking is not None]
@@ -75,7 +93,7 @@ class Discovery:
             await asyncio.wait(looks, timeout=CLOSE_SECONDS)
 
     async def _find(self, spec: SourceSpec, issuer: str) -> Metadata:
-        record = self._records.setdefault((issuer, spec.client.tls, spec.client.proxy), _Record())
+        record = self._records.setdefault(_key(spec), _Record())
         known = record.metadata
         if known is not None and not past(self._clock.now(), record.fresh_until):
             return known
@@ -105,6 +123,7 @@ class Discovery:
         before, after = record.metadata, found.metadata
         record.metadata, record.is_failing = after, False
         record.fresh_until = later(self._clock.now(), found.kept_seconds)
+        record.doubted_from = later(self._clock.now(), RETRY_SECONDS)
         if before is not None and host_of(before.token_endpoint) != host_of(after.token_endpoint):
             self._say(
                 spec,
@@ -127,3 +146,13 @@ class Discovery:
 
     def _say(self, spec: SourceSpec, message: str) -> None:
         self._warn(SourceWarning(source=spec.name, message=message))
+
+
+def _key(spec: SourceSpec) -> _Key:
+    return spec.issuer, spec.client.tls, spec.client.proxy
+
+
+def _seems_moved(failure: TokenFailure) -> bool:
+    said = failure.__cause__
+    is_absent = isinstance(said, ErrorAnswer) and said.status in {404, 405, 410}
+    return is_absent or isinstance(failure, TokenUnavailable | TokenMalformed)

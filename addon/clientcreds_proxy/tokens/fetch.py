@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from clientcreds_proxy.errors import TokenRejected
+from clientcreds_proxy.errors import TokenFailure, TokenRejected
 from clientcreds_proxy.tokens.answer import MAX_BYTES, Answer, host_of, parse_answer
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts, hint, refused_as_client
 from clientcreds_proxy.tokens.discovery import Discovery
@@ -49,7 +49,11 @@ class HttpFetch:
         async with self._sessions.open(spec.client, host_of(spec.token_url or spec.issuer or "")) as session:
             located, metadata = await self._discovery.locate(spec)
             advertised = metadata.auth_methods if metadata else ()
-            return await self._in_turn(session, located, attempts(located, worked, advertised=advertised))
+            try:
+                return await self._in_turn(session, located, attempts(located, worked, advertised=advertised))
+            except TokenFailure as failure:
+                self._discovery.doubt(spec, failure)
+                raise
 
     async def _in_turn(self, session: Session, spec: SourceSpec, attempts: Sequence[Attempt]) -> Granted:
         """The first way that is not refused as client."""

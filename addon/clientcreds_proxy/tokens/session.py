@@ -130,7 +130,7 @@ class Session:
             body=body,
             retry_after=retry_after(headers, wall),
             ahead_seconds=None if date is None else wall - date,
-            leads_to=_target(request.url, headers["location"]) if response.is_redirect else None,
+            leads_to=_target(request.url, headers["location"]) if response.has_redirect_location else None,
         )
 
 

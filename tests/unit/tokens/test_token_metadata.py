@@ -143,6 +143,10 @@ def test_issuer_is_taken(value: str) -> None:
         ("https://idp.example.com/#x", "expected a URL without query, "),
         ("https://u@idp.example.com/", "expected a URL without query, "),
         ("idp.example.com", "not a URL"),
+        ("https://idp.exämple.com", "not a URL; expected ASCII"),
+        ("https://[::1", "not a URL"),
+        ("https:///realms/x", "not a URL"),
+        ("https://idp.example.com:0", "not a URL"),
         ("https://idp.example.com/.well-known/openid-configuration", "expected the issuer alone: "),
     ],
 )
