@@ -62,7 +62,11 @@ def _ready_made(keys: Keys, place: Place) -> AssertionFile:
     for name in sorted(keys.model_fields_set - {"file"}):
         place.at(name).problem("a ready-made assertion is sent as it is; expected file alone")
     path = place.files.directory / keys.file
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError:  # a folder that we may not look into
+        is_there = False
+    if not is_there:
         place.at("file").warn("there is no such file yet; it is looked for at every use")
     return AssertionFile(path=str(path.absolute()))
 

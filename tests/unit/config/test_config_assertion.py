@@ -364,6 +364,7 @@ def test_ready_made_assertion_is_a_path(files: Files) -> None:
     assert [str(each).rpartition(": ")[2] for each in config.warnings if "assertion" in each.path] == [
         "there is no such file yet; it is looked for at every use"
     ]
+    assert len(warnings(files, f"client_auth: private_key_jwt\nassertion: {{file: {'a' * 300}}}")) == 1
     files.write("run/a.jwt", "a.b.c")
     assert warnings(files, "client_auth: private_key_jwt\nassertion: {file: run/a.jwt}") == []
 
