@@ -5,6 +5,7 @@ references.py  `${env:…}`, `${file:…}`, `${cmd:…}` in any text of it
 part.py        one file, with both of them done
 model.py       which keys there are; model_source.py: those of a token source
 fields.py      which kinds of value they take; checks.py: what such a value must be
+preset.py      what a provider needs (presets/), filled in where a source says nothing itself
 source.py      a token source's keys among each other -> SourceSpec
 bound.py       what tokens that are bound to a key ask of both
 rule.py        a rule's keys among each other -> Rule
