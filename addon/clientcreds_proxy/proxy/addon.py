@@ -189,7 +189,8 @@ class ClientCreds:
         """The exchange broke: the API can't be reached, its TLS failed, or the client went away."""
         passage = self._passages.of(flow)
         refused = passage.refused.refusal.status if passage and passage.refused else None
-        self._finish(flow, status=refused, broken=flow.error.msg if flow.error else None)
+        status = refused or answer.status_where_it_broke(flow)
+        self._finish(flow, status=status, broken=flow.error.msg if flow.error else None)
 
     # --- its end -------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The API's answer: a first 401 is met with one more request, then response modifiers, then it streams."""
 
-from mitmproxy import http
+from mitmproxy import connection, http
+from mitmproxy.flow import Error
 
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.proxy import facts, retry
@@ -81,6 +82,15 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
         # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
         response.headers["Cache-Control"] = "private"
     response.stream = True
+
+
+def status_where_it_broke(flow: http.HTTPFlow) -> int | None:
+    """What the client was told: the status that had left, or mitmproxy's own 502; None where it went away."""
+    if flow.response is not None and flow.response.stream:
+        return flow.response.status_code
+    why = flow.error.msg if flow.error else ""
+    client_left = flow.client_conn.state is not connection.ConnectionState.OPEN or "client" in why.lower()
+    return None if client_left or why == Error.KILLED_MESSAGE else 502
 
 
 def _reject(passage: Passage) -> bool:
