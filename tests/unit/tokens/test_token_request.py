@@ -187,6 +187,7 @@ def test_guessed_key_id_is_left_out_where_it_is_refused() -> None:
 
 @pytest.mark.parametrize("client_auth", ["client_secret_jwt", "private_key_jwt"])
 def test_assertion_goes_alone_with_the_clients_id(client_auth: str) -> None:
+    """E01, E02, E03; A10."""
     spec = a_spec(
         client_auth=client_auth,
         endpoint_params=(("client_id", ("app",)), ("client_secret", ("s3cr3t",)), ("tenant", ("acme",))),
@@ -205,6 +206,7 @@ def test_assertion_goes_alone_with_the_clients_id(client_auth: str) -> None:
 
 @pytest.mark.parametrize("client_auth", ["tls_client_auth", "self_signed_tls_client_auth"])
 def test_client_with_a_certificate_names_itself_only(client_auth: str) -> None:
+    """F01, F02."""
     spec = a_spec(client_auth=client_auth, endpoint_params=(("client_secret", ("s",)),))
 
     assert body_of(spec) == b"grant_type=client_credentials&client_id=app"
