@@ -25,6 +25,7 @@ class Assembly:
     def __init__(self) -> None:
         self.specs: dict[str, SourceSpec] = {}
         self.rules: list[Rule] = []
+        self.unreadable: dict[str, str] = {}  # by source: why a reference in it gives no value
         self._models: dict[str, TokenSource | None] = {}  # None: it has problems
         self._rule_names: set[str] = set()
         self._places: dict[int, Place] = {}  # of the rules, by their id()
@@ -41,6 +42,7 @@ class Assembly:
                 checks.name(name)
             except ValueError as error:
                 place.problem(f"not a name: {error}")
+            self._note_unreadable(name, place)
             self._models[name] = model = _validated(TokenSource, filled(value, place), place)
             if model is not None:
                 self.specs[name] = build_source(name, model, place)
@@ -88,11 +90,17 @@ class Assembly:
         given = model.token_source
         if isinstance(given, TokenSource):
             name = self._free_name(model.name)
+            self._note_unreadable(name, place)
             self._models[name] = given
             self.specs[name] = build_source(name, given, place)
             return name, given
         found = self._models.get(given)
         return (given, found) if found else None
+
+    def _note_unreadable(self, name: str, place: Place) -> None:
+        why = place.report.unreadable(place.path)
+        if why is not None:
+            self.unreadable[name] = why
 
     def _free_name(self, name: str) -> str:
         """The rule's name for the source inside it, unless a source or another rule's has it already."""

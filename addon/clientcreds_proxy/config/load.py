@@ -57,6 +57,7 @@ class Attempt:
     config: Config | None
     problems: tuple[Problem, ...]
     files: tuple[Path, ...]
+    unreadable: Mapping[str, str]  # by token source: why a reference in it gives no value
 
 
 def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Config:
@@ -89,9 +90,10 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     watched = [*(part.path for part in parts), *folders, *references.files]
     files = tuple(dict.fromkeys(file.absolute() for file in watched))
     if settings is None or found:
-        return Attempt(config=None, problems=found, files=files)
+        return Attempt(config=None, problems=found, files=files, unreadable=assembly.unreadable)
     warnings = _sorted([part.report.warnings for part in parts])
-    return Attempt(config=_config(settings, assembly, files, warnings), problems=(), files=files)
+    config = _config(settings, assembly, files, warnings)
+    return Attempt(config=config, problems=(), files=files, unreadable={})
 
 
 def _settings[Model: keys.IncludedFile](part: Part, model: type[Model]) -> Model | None:

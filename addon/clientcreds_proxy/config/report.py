@@ -1,7 +1,7 @@
 """The problems and warnings of one file: where each of them is, and which are only echoes of another."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from clientcreds_proxy.config.yaml import Document, Keys
 from clientcreds_proxy.errors import Problem
@@ -18,15 +18,15 @@ class Report:
         self.warnings: list[Problem] = []
         self._document = document
         self._referenced: frozenset[Keys] = frozenset()
-        self._unreadable: frozenset[Keys] = frozenset()
+        self._unreadable: Mapping[Keys, str] = {}
 
-    def remember(self, *, referenced: Iterable[Keys], unreadable: Iterable[Keys]) -> None:
+    def remember(self, *, referenced: Iterable[Keys], unreadable: Mapping[Keys, str]) -> None:
         """Where references gave a value, which no message may show; and where one gave none.
 
         What else is said about a value that was not to be had is an echo, and dropped.
         """
         self._referenced = frozenset(referenced)
-        self._unreadable = frozenset(unreadable)
+        self._unreadable = unreadable
 
     def is_reference(self, path: Keys) -> bool:
         """Whether the value at `path` comes from a reference."""
@@ -35,6 +35,10 @@ class Report:
     def holds_reference(self, path: Keys) -> bool:
         """Whether a value at or below `path` comes from a reference."""
         return any(place[: len(path)] == path for place in self._referenced)
+
+    def unreadable(self, path: Keys) -> str | None:
+        """Why a reference at or below `path` gives no value; None: all of them do."""
+        return next((why for place, why in self._unreadable.items() if place[: len(path)] == path), None)
 
     def problem(self, path: Keys, message: str) -> None:
         """Note what is wrong at `path`, which may end in a key that is missing."""

@@ -5,11 +5,12 @@ under keys that hold all that shapes them, so an unchanged source finds its toke
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from clientcreds_proxy.config.load import Config, attempt
-from clientcreds_proxy.errors import ConfigError
+from clientcreds_proxy.errors import ConfigError, SecretUnavailable
 from clientcreds_proxy.observe.events import tell
 from clientcreds_proxy.observe.log import Log
 from clientcreds_proxy.proxy import start
@@ -40,6 +41,7 @@ class House:
         self._path = path
         self._files = first.files
         self._signature = _signature(first.files)
+        self._unreadable: Mapping[str, str] = {}  # by token source, since the last reading
         self._clock = SystemClock()
         self._cache = TokenCache(clock=self._clock, observer=self._tell)
         look = HttpLook(Sessions(clock=self._clock))
@@ -93,11 +95,15 @@ class House:
         # In a thread, for a `${cmd:…}` may take 10 s; it gets a path and gives back frozen values.
         before = _signature(self._files)
         read = await asyncio.to_thread(attempt, self._path)
+        is_news = (before, read.files, read.config) != (self._signature, self._files, self.policy.config)
         # What changed while it was read is seen at the next look: the older signature stands for it.
         self._signature = before if read.files == self._files else _signature(read.files)
         self._files = read.files
+        self._unreadable = read.unreadable
         if read.config is None:
             return self._stay([str(problem) for problem in read.problems])
+        if not is_news:  # secrets were read once more, and are the same
+            return True
         policy = self._policy_of(read.config, self.policy)
         try:
             start.check_options(policy)
@@ -106,6 +112,7 @@ class House:
         self.policy = policy
         self.log = _log_of(read.config)
         self._cache.keep_only({source.key for source in policy.sources.values()})
+        self._cache.pardon()
         self._say_what_is_open()
         return True
 
@@ -126,7 +133,9 @@ class House:
         gate = Gate(
             book=RuleBook(config.rules), allowed_clients=config.allowed_clients, unmatched=config.unmatched
         )
-        return Policy(config=config, gate=gate, sources=sources)
+        bound = {name for name, spec in config.sources.items() if spec.certificate_bound}
+        book = RuleBook([rule for rule in config.rules if rule.token_source in bound])
+        return Policy(config=config, gate=gate, sources=sources, bound=book)
 
     def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
         fetch = HttpFetch(clock=self._clock, discovery=self._discovery, prover=prover)
@@ -137,6 +146,8 @@ class House:
     def _reread(self, name: str) -> Reread:
         async def reread() -> SourceSpec | None:
             await self.reload()
+            if name in self._unreadable:
+                raise SecretUnavailable(self._unreadable[name])
             return self.policy.config.sources.get(name)
 
         return reread

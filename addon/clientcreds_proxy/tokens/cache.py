@@ -101,6 +101,11 @@ class TokenCache:
         """Forget every key that is not among these (after a change of the configuration)."""
         self._slots = {key: slot for key, slot in self._slots.items() if key in keys}
 
+    def pardon(self) -> None:
+        """Forget for how long no token request may be made, under every key."""
+        for slot in self._slots.values():
+            slot.entry.pardon()
+
     def purge(self) -> None:
         """Forget everything, remembered failures included."""
         self._slots.clear()

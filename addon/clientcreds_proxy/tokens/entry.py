@@ -97,6 +97,10 @@ class Entry:
         self.renewable_from = now.boot + min(RENEWAL_MAX_SECONDS, 2.0 ** min(self.failed_renewals, 10))
         self.failed_renewals += 1
 
+    def pardon(self) -> None:
+        """Let the next request ask, whatever was remembered: what failed may have been mended."""
+        self.blocked_until = self.renewable_from = 0.0
+
     def drop(self, token: Token, now: Instant) -> bool:
         """Whether an API's 401 to this token is a reason to ask for another one; the token is then gone."""
         if self.held is None or self.held.token.value != token.value:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from clientcreds_proxy.errors import TokenRejected
+from clientcreds_proxy.errors import SecretUnavailable, TokenRejected
 from clientcreds_proxy.tokens.cache import Demand, TokenCache
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, refused_as_client
 from clientcreds_proxy.tokens.key import cache_key
@@ -26,7 +26,10 @@ class Reread(Protocol):
     """Where secrets come from once more."""
 
     async def __call__(self) -> SourceSpec | None:
-        """The source with its secrets as they are now; None where it is gone."""
+        """The source with its secrets as they are now; None where it is gone.
+
+        Raises `SecretUnavailable` where one of them can't be read any more.
+        """
         ...
 
 
@@ -113,7 +116,7 @@ class TokenSource:
                 raise
             try:
                 async with asyncio.timeout_at(deadline):  # one deadline for all of it
-                    fresh = await self._reread()
+                    fresh = await _reread_after(refusal, self._reread)
                     if fresh is None or self._key_of(fresh) == self._key_of(spec):
                         raise
                     return await self._move_to(fresh)
@@ -125,3 +128,14 @@ class TokenSource:
         self._cache.forget(self._demand.key)
         self._use(fresh)
         return await self._cache.get(self._demand_for(fresh, rereads=False))
+
+
+async def _reread_after(refusal: TokenRejected, reread: Reread) -> SourceSpec | None:
+    try:
+        return await reread()
+    except SecretUnavailable as gone:
+        raise SecretUnavailable(
+            f"{refusal.detail}, and its secret can't be read again: {gone.detail}",
+            error=refusal.error,
+            hint="put the secret back: the one in use is refused",
+        ) from refusal.__cause__

@@ -246,6 +246,28 @@ def test_reference_stands_in_any_text(files: Files) -> None:
     assert str(config.rules[0].match.hosts[0]) == "acme.example"
 
 
+def test_sources_whose_secrets_are_gone_are_named(files: Files) -> None:
+    path = files.write(
+        "c.yaml",
+        """
+        version: 1
+        token_sources:
+          one: {token_url: https://idp.example/t, client_id: a, client_secret: ["${env:SECRET}", "${file:x}"]}
+          two: {token_url: https://idp.example/t, client_id: a, client_secret: "${env:SECRET}"}
+        rules:
+          - name: three
+            match: {host: api.example.com}
+            token_source: {token_url: https://idp.example/t, client_id: a, client_secret: "${env:GONE}"}
+          - {name: four, match: {host: "${env:GONE}"}, token_source: two}
+        """,
+    )
+
+    assert attempt(path, environ=files.environ).unreadable == {
+        "one": "the file can't be read: No such file or directory",
+        "three": "the environment variable GONE is not set",
+    }
+
+
 def test_unresolvable_reference_is_told_once(files: Files) -> None:
     """Contract section 2: with the key's position."""
     assert files.problems(

@@ -167,6 +167,25 @@ async def test_remembered_refusal_answers_with_backoff_that_repeats_it() -> None
     assert await world.get() == "t2"
 
 
+async def test_pardon_lets_the_next_request_ask() -> None:
+    world = World()
+    await world.fail(refused())
+    assert isinstance(await world.failure(), TokenBackoff)
+
+    world.cache.pardon()
+
+    assert await world.get() == "t2"
+
+
+async def test_pardon_keeps_the_tokens() -> None:
+    world = World()
+    await world.get()
+
+    world.cache.pardon()
+
+    assert world.cached() == "t1"
+
+
 async def test_open_circuit_lets_exactly_one_fetch_probe() -> None:
     world = World()
     await world.fail(*[TokenUnavailable("500")] * 5)

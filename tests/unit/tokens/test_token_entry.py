@@ -9,7 +9,7 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.tokens.entry import Entry, again, hold, later
-from clientcreds_proxy.tokens.model import Instant, described
+from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, described
 from tests.unit.tokens.making import START, a_token, refused
 
 
@@ -88,6 +88,13 @@ def test_refusal_is_remembered_for_30_s() -> None:
 
 def test_missing_secret_is_looked_for_again_at_once() -> None:
     assert blocks(Entry(), SecretUnavailable("gone"), SecretUnavailable("gone")) == [0, 0]
+
+
+def test_missing_secret_is_remembered_as_a_refusal_where_the_server_was_asked() -> None:
+    gone = SecretUnavailable("refused, and gone")
+    gone.__cause__ = ErrorAnswer(status=401, error="invalid_client", description=None)
+
+    assert blocks(Entry(), gone) == [30]
 
 
 def test_malformed_answer_is_remembered_for_1_s_doubling_to_30() -> None:

@@ -179,7 +179,24 @@ async def test_secret_that_is_gone_is_reported_as_such() -> None:
     stage = Stage()
     stage.provider.secret, stage.provider.lying_there = "another", ""
 
-    assert isinstance(await stage.failure(), SecretUnavailable)
+    failure = await stage.failure()
+
+    assert isinstance(failure, SecretUnavailable)
+    assert (
+        failure.detail == "idp refused: invalid_client, and its secret can't be read again: the file is gone"
+    )
+    assert failure.error == "invalid_client"
+
+
+async def test_server_that_refused_is_left_alone_where_the_secret_is_gone() -> None:
+    stage = Stage()
+    stage.provider.secret, stage.provider.lying_there = "another", ""
+
+    failures = [await stage.failure() for _ in range(3)]
+
+    assert [type(failure) for failure in failures] == [SecretUnavailable, TokenBackoff, TokenBackoff]
+    assert {failure.detail for failure in failures} == {failures[0].detail}
+    assert len(stage.provider.asked) == 1
 
 
 @pytest.mark.parametrize("failure", [refused("invalid_scope", status=400), TokenUnavailable("500")])
