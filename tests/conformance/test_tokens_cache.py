@@ -90,7 +90,7 @@ async def test_failed_renewal_serves_the_old_token_until_its_end_and_not_beyond(
 
 
 async def test_failure_is_shared_and_remembered() -> None:
-    """M07."""
+    """C05; M07."""
     world = World()
     world.endpoint.failure = refused()
 
@@ -196,7 +196,7 @@ async def test_shutdown_cancels_what_is_under_way() -> None:
 
 
 async def test_five_hundred_401s_cost_one_token_request() -> None:
-    """Contract section 4 (the API answers 401)."""
+    """D14; Contract section 4 (the API answers 401)."""
     world = World()
     token = await world.cache.get(world.demand)
 

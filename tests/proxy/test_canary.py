@@ -82,6 +82,7 @@ async def idp() -> AsyncIterator[AuthorizationServer]:
 async def test_nothing_shows_in_logs_and_files(
     idp: AuthorizationServer, api: Api, tls_api: Api, *, trusted: Path, folder: Path, form: str
 ) -> None:
+    """C11, D07."""
     flows, har = folder / "flows", folder / "flows.har"
     options = ("-v", "-w", str(flows), "--set", f"hardump={har}", "--set", "flow_detail=4")
     more = ("--set", f"ssl_verify_upstream_trusted_ca={trusted}", "--set", f"proxyauth=alice:{PASSWORD}")
@@ -141,6 +142,7 @@ async def test_nothing_shows_in_logs_and_files(
 async def test_nothing_shows_in_mitmweb_while_a_request_is_pending(
     idp: AuthorizationServer, api: Api, folder: Path
 ) -> None:
+    """C11, D07."""
     port, here = await free_port(), f"localhost:{api.port}"
     options = ("--web-port", str(port), "--no-web-open-browser", "--set", "web_password=w")
     held, go = asyncio.Event(), asyncio.Event()
@@ -206,6 +208,7 @@ async def everything(web: httpx.AsyncClient, folder: Path) -> dict[str, str]:
 async def test_nothing_shows_in_what_an_object_says_of_itself(
     idp: AuthorizationServer, api: Api, folder: Path
 ) -> None:
+    """C11."""
     async with inside(rules(idp, api.port), folder=folder) as proxy, proxy.client() as client:
         await client.get(f"http://localhost:{api.port}/a")
         house, addon = proxy.addon.house, proxy.addon
@@ -225,6 +228,7 @@ async def test_nothing_shows_in_what_an_object_says_of_itself(
 async def test_nothing_shows_in_the_traceback_of_a_bug(
     idp: AuthorizationServer, api: Api, folder: Path
 ) -> None:
+    """C11."""
     written: list[str] = []
 
     async def breaks(spec: SourceSpec, attempts: object) -> Granted:

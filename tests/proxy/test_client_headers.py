@@ -43,6 +43,7 @@ rules:
 async def test_own_header_is_treated_as_the_rule_says(
     idp: AuthorizationServer, api: Api, folder: Path
 ) -> None:
+    """D02, D06, D18."""
     here = f"localhost:{api.port}"
     own = ("Authorization: Basic b3du", "authorization: Bearer another", "AUTHORIZATION:")
 

@@ -101,6 +101,7 @@ async def test_plain_request_gets_a_token_when_it_has_no_host_header(world: Worl
 
 @pytest.mark.parametrize("host", ["evil.test", "localhost", "localhost:1", "[::1", "a b", "", "localhost:x"])
 async def test_plain_request_is_refused_when_its_host_header_differs(world: World, host: str) -> None:
+    """D05."""
     async with dial(world.proxy.port) as line:
         answer = await line.get(f"http://localhost:{world.plain.port}/a", host)
 
@@ -119,6 +120,7 @@ async def test_plain_request_is_refused_when_it_names_two_hosts(world: World) ->
 
 
 async def test_plain_request_goes_on_unchanged_when_only_its_header_names_a_ruled_host(world: World) -> None:
+    """D05."""
     target, host = f"http://127.0.0.1:{world.plain.port}/a//b?c", f"localhost:{world.plain.port}"
 
     async with dial(world.proxy.port) as line:
@@ -142,6 +144,7 @@ async def test_tls_request_gets_a_token_when_all_names_agree(world: World, name:
 
 
 async def test_tls_request_is_refused_when_the_server_name_differs(world: World) -> None:
+    """D05."""
     async with dial(world.proxy.port) as line:
         await tunnel(line, world, world.tls.port, "evil.test")
         answer = await line.get("/a", f"localhost:{world.tls.port}")
@@ -152,6 +155,7 @@ async def test_tls_request_is_refused_when_the_server_name_differs(world: World)
 
 @pytest.mark.parametrize("host", ["evil.test", "localhost", "localhost:443"])
 async def test_tls_request_is_refused_when_its_host_header_differs(world: World, host: str) -> None:
+    """D05."""
     async with dial(world.proxy.port) as line:
         await tunnel(line, world, world.tls.port, "localhost")
         answer = await line.get("/a", host)
@@ -171,6 +175,7 @@ async def test_tls_request_is_refused_when_its_absolute_target_differs(world: Wo
 
 
 async def test_plain_request_in_a_tunnel_gets_a_token_when_all_names_agree(world: World) -> None:
+    """D16."""
     here = f"localhost:{world.plain.port}"
 
     async with dial(world.proxy.port) as line:
@@ -194,6 +199,7 @@ async def test_plain_request_in_a_tunnel_is_refused_when_it_names_another_host(
 
 
 async def test_tunnel_elsewhere_gets_no_token_when_headers_inside_name_a_ruled_host(world: World) -> None:
+    """D05."""
     here = f"localhost:{world.plain.port}"
 
     async with dial(world.proxy.port) as line:
@@ -205,6 +211,7 @@ async def test_tunnel_elsewhere_gets_no_token_when_headers_inside_name_a_ruled_h
 
 
 async def test_http2_request_gets_a_token_from_an_http2_api(world: World) -> None:
+    """D16."""
     async with dial(world.proxy.port) as line:
         await tunnel(line, world, world.http2.port, "localhost", "h2")
         answer = await line.ask_http2(*fields(f"localhost:{world.http2.port}"))
@@ -214,6 +221,7 @@ async def test_http2_request_gets_a_token_from_an_http2_api(world: World) -> Non
 
 
 async def test_http2_request_gets_a_token_from_an_http1_api(world: World) -> None:
+    """D16."""
     async with dial(world.proxy.port) as line:
         await tunnel(line, world, world.tls.port, "localhost", "h2", "http/1.1")
         answer = await line.get("/a", f"localhost:{world.tls.port}")  # mitmproxy mirrors the API's ALPN
@@ -224,6 +232,7 @@ async def test_http2_request_gets_a_token_from_an_http1_api(world: World) -> Non
 
 @pytest.mark.parametrize("name", ["evil.test", "localhost", "localhost:1"])
 async def test_http2_request_is_refused_when_its_authority_differs(world: World, name: str) -> None:
+    """D05."""
     async with dial(world.proxy.port) as line:
         await tunnel(line, world, world.http2.port, "localhost", "h2")
         answer = await line.ask_http2(*fields(name))
@@ -233,6 +242,7 @@ async def test_http2_request_is_refused_when_its_authority_differs(world: World,
 
 
 async def test_http2_request_is_refused_when_the_server_name_differs(world: World) -> None:
+    """D05."""
     async with dial(world.proxy.port) as line:
         await tunnel(line, world, world.http2.port, "evil.test", "h2")
         answer = await line.ask_http2(*fields(f"localhost:{world.http2.port}"))

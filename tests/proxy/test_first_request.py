@@ -27,6 +27,7 @@ rules:
 async def test_proxy_attaches_one_token_to_many_requests(
     idp: AuthorizationServer, api: Api, folder: Path
 ) -> None:
+    """D01."""
     async with mitmdump(rules(idp, api.port), folder=folder) as proxy, proxy.client() as client:
         answers = [await client.get(f"http://localhost:{api.port}/a?b=c") for _ in range(3)]
         lines = await proxy.logged(3)
@@ -41,6 +42,7 @@ async def test_proxy_attaches_one_token_to_many_requests(
 async def test_proxy_attaches_a_token_inside_tls(
     idp: AuthorizationServer, tls_api: Api, trusted: Path, folder: Path
 ) -> None:
+    """D01."""
     option = f"ssl_verify_upstream_trusted_ca={trusted}"
     async with (
         mitmdump(rules(idp, tls_api.port), "--set", option, folder=folder) as proxy,
@@ -55,6 +57,7 @@ async def test_proxy_attaches_a_token_inside_tls(
 async def test_proxy_sends_a_request_once_more_after_a_401(
     idp: AuthorizationServer, api: Api, folder: Path
 ) -> None:
+    """D10."""
     api.unauthorized.add("Bearer t1")
 
     async with mitmdump(rules(idp, api.port), folder=folder) as proxy, proxy.client() as client:

@@ -49,6 +49,7 @@ def refusing(lane: Lane) -> Lane:
 async def test_request_without_a_body_is_sent_again(
     stage: Stage, lane: Lane, *, way: str, method: str
 ) -> None:
+    """D10, D11."""
     async with stage.proxy.client(http2=way == "http2") as client:
         answer = await client.request(method, getattr(lane, way) + "/a?b=c", headers={"X-Own": "1"})
     lines = await stage.logged(lane, 1)
@@ -63,6 +64,7 @@ async def test_request_without_a_body_is_sent_again(
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 @pytest.mark.parametrize("way", ["plain", "secure", "http2"])
 async def test_request_with_a_body_is_sent_again(stage: Stage, lane: Lane, *, way: str, method: str) -> None:
+    """D10."""
     body = bytes(range(256)) * 4096  # 1 MiB: the most that is held
 
     async with stage.proxy.client(http2=way == "http2") as client:
@@ -101,6 +103,7 @@ async def test_request_sent_again_is_the_same_but_for_the_token(stage: Stage) ->
 
 
 async def test_second_401_is_passed_on(stage: Stage, lane: Lane) -> None:
+    """D13."""
     lane.api.unauthorized.add("Bearer t2")
 
     async with stage.proxy.client() as client:
@@ -116,6 +119,7 @@ async def test_second_401_is_passed_on(stage: Stage, lane: Lane) -> None:
 
 
 async def test_many_401s_at_once_ask_for_one_token(stage: Stage, lane: Lane) -> None:
+    """D14."""
     arrived = asyncio.Barrier(50)
 
     async def together(request: Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,6 +138,7 @@ async def test_many_401s_at_once_ask_for_one_token(stage: Stage, lane: Lane) -> 
 
 
 async def test_403_drops_no_token(stage: Stage) -> None:
+    """D11."""
     lane = stage.lane()
     lane.api.answer = answering(b"HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n")
 
@@ -145,6 +150,7 @@ async def test_403_drops_no_token(stage: Stage) -> None:
 
 
 async def test_401_is_passed_on_when_the_rule_says_so(stage: Stage) -> None:
+    """D11."""
     lane = refusing(stage.lane("pass"))
 
     async with stage.proxy.client() as client:
@@ -207,6 +213,7 @@ async def test_401_stays_when_no_other_token_comes(stage: Stage, lane: Lane) -> 
 async def test_request_whose_answer_must_stream_is_not_sent_again(
     stage: Stage, lane: Lane, headers: dict[str, str]
 ) -> None:
+    """D12."""
     async with stage.proxy.client() as client:
         first = await client.get(lane.plain, headers=headers)
         second = await client.get(lane.plain, headers=headers)
@@ -222,6 +229,7 @@ async def test_request_whose_answer_must_stream_is_not_sent_again(
 async def test_streamed_upload_is_not_sent_again(
     stage: Stage, lane: Lane, *, way: str, announced: bool
 ) -> None:
+    """D12."""
     lane.api.answer = lane.tls_api.answer = reading
     size = 2**20 + 1 if announced else 1000
 
@@ -269,6 +277,7 @@ async def test_401_without_an_end_is_passed_on_after_a_second(stage: Stage, lane
 
 
 async def test_large_401_is_passed_on_at_once(stage: Stage, lane: Lane) -> None:
+    """D12."""
     body = bytes(range(256)) * 1024
 
     async def large(request: Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

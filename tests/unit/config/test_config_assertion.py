@@ -197,6 +197,7 @@ def test_ed25519_takes_both_of_its_names(files: Files) -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES384", "EdDSA", "HS256"])
 def test_algorithm_must_fit_the_key(algorithm: str, files: Files, key: Path) -> None:
+    """E09."""
     assert problems(files, BY_KEY % f", algorithm: {algorithm}") == [
         f"7:31: {SOURCE}.assertion.algorithm: does not fit the key; expected ES256"
     ]

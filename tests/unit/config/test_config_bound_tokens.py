@@ -53,6 +53,7 @@ def test_rule_contradicts_the_binding(files: Files, keys: str, expected: str) ->
     ],
 )
 def test_source_contradicts_the_binding(files: Files, keys: str, expected: str) -> None:
+    """D18, F03, J05."""
     (found,) = files.problems(with_source(f"{SECRET}\n{keys}"))
 
     assert expected in found

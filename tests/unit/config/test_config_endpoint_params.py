@@ -20,7 +20,7 @@ def test_endpoint_params_override_the_grant_type(files: Files) -> None:
     "repeated", ["client_id: app", "client_secret: [next]", "client_id: app, client_secret: now"]
 )
 def test_endpoint_params_that_repeat_the_credentials_mean_post(repeated: str, files: Files) -> None:
-    """Contract section 4: KrakenD's documented Auth0 recipe."""
+    """A10; Contract section 4: KrakenD's documented Auth0 recipe."""
     loaded = spec(files, f"client_secret: [now, next]\nendpoint_params: {{{repeated}, tenant: x}}")
 
     assert loaded.client_auth == "client_secret_post"
@@ -48,7 +48,7 @@ def test_endpoint_params_take_a_scope_where_the_key_is_absent(files: Files) -> N
     ],
 )
 def test_endpoint_param_is_refused(keys: str, name: str, message: str, files: Files) -> None:
-    """Contract section 4."""
+    """A10, A23; Contract section 4."""
     (problem,) = files.problems(with_source(f"client_secret: x\nendpoint_params: {{{name}}}\n{keys}"))
 
     assert problem.startswith(

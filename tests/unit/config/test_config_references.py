@@ -68,6 +68,7 @@ def test_reference_is_replaced(text: str, meant: str, tmp_path: Path) -> None:
     [(b"x\n", "x"), (b"x\r\n", "x"), (b"x\n\n", "x\n"), (b"x", "x"), (b"", "")],
 )
 def test_file_loses_one_trailing_newline(content: bytes, meant: str, tmp_path: Path) -> None:
+    """A15."""
     (tmp_path / "secret").write_bytes(content)
 
     assert resolved("${file:secret}", tmp_path) == meant

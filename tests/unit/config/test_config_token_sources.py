@@ -101,12 +101,13 @@ def test_source_takes_every_key(files: Files) -> None:
     ],
 )
 def test_scopes_are_a_list_or_one_text(written: str, scopes: tuple[str, ...], files: Files) -> None:
+    """A18, A20."""
     assert spec(files, f"client_secret: x\nscopes: {written}").scopes == scopes
 
 
 @pytest.mark.parametrize("scope", ["'a b'", "'a\"b'", "'a\\b'", "é", "''"])
 def test_scopes_hold_the_characters_of_the_rfc(scope: str, files: Files) -> None:
-    """RFC 6749 §3.3."""
+    """A18; RFC 6749 §3.3."""
     assert files.problems(with_source(f"client_secret: x\nscopes: [{scope}]")) == [
         '7:14: token_sources.s.scopes[0]: not a scope; expected printable ASCII without blanks, " and \\'
     ]
@@ -116,7 +117,7 @@ def test_scopes_hold_the_characters_of_the_rfc(scope: str, files: Files) -> None
     "url", ["http://localhost:1/t", "http://127.1.2.3/t", "http://[::1]:8/t", "http://a.localhost"]
 )
 def test_token_url_is_plain_http_on_loopback_only(url: str, files: Files) -> None:
-    """Contract section 2: https unless loopback."""
+    """A08; Contract section 2: https unless loopback."""
     text = with_source("client_secret: x").replace("https://idp.example.com/token", url)
 
     assert files.load(text).sources["s"].token_url == url
@@ -143,6 +144,7 @@ def test_token_url_is_plain_http_on_loopback_only(url: str, files: Files) -> Non
     ],
 )
 def test_token_url_is_refused(url: str, message: str, files: Files) -> None:
+    """A07, A08."""
     text = with_source("client_secret: x").replace("https://idp.example.com/token", url)
 
     (problem,) = files.problems(text)
@@ -153,14 +155,14 @@ def test_token_url_is_refused(url: str, message: str, files: Files) -> None:
 
 
 def test_resource_has_no_fragment(files: Files) -> None:
-    """RFC 8707 §2."""
+    """G01; RFC 8707 §2."""
     assert files.problems(with_source("client_secret: x\nresource: 'https://a.example/#b'")) == [
         "7:5: token_sources.s.resource: expected a URI without a fragment (RFC 8707 §2)"
     ]
 
 
 def test_raw_basic_refuses_a_colon_in_the_client_id(files: Files) -> None:
-    """RFC 7617 §2."""
+    """A13; RFC 7617 §2."""
     text = with_source("client_secret: x\ntoken_request: {basic_encoding: raw}").replace("id: app", "id: a:b")
 
     assert files.problems(text) == [
@@ -217,6 +219,7 @@ audience: x
 
 @pytest.mark.parametrize(("keys", "warning"), pairs(WARNED))
 def test_source_draws_a_warning(keys: str, warning: str, files: Files) -> None:
+    """A09, A15, A17."""
     keys = f"<<: {keys}" if keys.startswith("{") else keys
 
     _, found = files.warnings(with_source(keys))  # the first one is about the missing rules

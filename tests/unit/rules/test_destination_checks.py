@@ -73,15 +73,18 @@ def test_agree_cuts_what_a_stranger_wrote() -> None:
     "url", ["https://api.example.com", "http://localhost", "http://app.localhost:8080", "http://127.0.0.1"]
 )
 def test_refuse_plaintext_lets_tls_and_loopback_pass(url: str) -> None:
+    """D04."""
     refuse_plaintext(a_rule(), at(url))
 
 
 def test_refuse_plaintext_refuses_a_token_over_http() -> None:
+    """D04."""
     with pytest.raises(PlaintextRefused, match="allow_plain_http"):
         refuse_plaintext(a_rule(), at("http://api.example.com"))
 
 
 def test_refuse_plaintext_lets_http_pass_when_the_rule_allows_it() -> None:
+    """D04."""
     refuse_plaintext(replace(a_rule(), allow_plain_http=True), at("http://api.example.com"))
 
 

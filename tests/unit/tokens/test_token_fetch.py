@@ -105,6 +105,7 @@ async def test_fetch_tries_again_when_the_connection_breaks(server: Authorizatio
 
 
 async def test_fetch_gives_up_after_max_retries(server: AuthorizationServer) -> None:
+    """C09."""
     server.replies = [Reply(status=500)] * 9
 
     failure = await failure_of(spec_for(server, Client(max_retries=2)))
@@ -122,6 +123,7 @@ async def test_fetch_asks_once_when_retries_are_zero(server: AuthorizationServer
 
 
 async def test_fetch_does_not_wait_beyond_its_deadline(server: AuthorizationServer) -> None:
+    """C06."""
     server.replies = [Reply(status=500)]
 
     failure = await failure_of(spec_for(server, Client(timeout_seconds=0.2)), chance=1.0)
@@ -131,6 +133,7 @@ async def test_fetch_does_not_wait_beyond_its_deadline(server: AuthorizationServ
 
 
 async def test_fetch_waits_as_the_server_asks_where_it_fits(server: AuthorizationServer) -> None:
+    """C07."""
     server.replies = [
         Reply(status=429, headers={"Retry-After": "0"}),
         Reply(status=503, headers={"Retry-After": "0"}),
@@ -214,6 +217,7 @@ async def test_fetch_survives_many_cancelled_fetches_before_it(server: Authoriza
 
 
 async def test_fetch_keeps_no_cookies_between_its_attempts(server: AuthorizationServer) -> None:
+    """A25."""
     server.replies = [Reply(status=500, headers={"Set-Cookie": "sid=1; Path=/"})]
 
     await fetch(spec_for(server))
@@ -231,6 +235,7 @@ async def test_fetch_ignores_the_environments_proxy(
 
 
 async def test_fetch_goes_through_the_proxy_it_is_told(server: AuthorizationServer) -> None:
+    """A24."""
     proxy = Secret(f"http://user:pass@127.0.0.1:{server.port}")
     spec = a_spec(token_url="http://idp.example/token", client=Client(proxy=proxy))
 
@@ -241,6 +246,7 @@ async def test_fetch_goes_through_the_proxy_it_is_told(server: AuthorizationServ
 
 
 async def test_fetch_tries_the_other_way_when_refused_as_client(server: AuthorizationServer) -> None:
+    """A16."""
     server.accepts = frozenset({"post"})
 
     granted = await fetch(spec_for(server))
@@ -284,6 +290,7 @@ async def test_fetch_tries_the_next_secret(server: AuthorizationServer) -> None:
 async def test_fetch_tries_no_other_way_when_the_client_was_not_the_reason(
     server: AuthorizationServer, reply: Reply, expected: type[TokenFailure]
 ) -> None:
+    """C12."""
     server.replies = [reply]
 
     assert type(await failure_of(spec_for(server))) is expected

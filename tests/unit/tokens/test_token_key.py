@@ -62,6 +62,7 @@ def test_key_leaves_out_what_does_not_shape_the_token(change: dict[str, Any]) ->
     ],
 )
 def test_key_changes_with_what_shapes_the_token(change: dict[str, Any]) -> None:
+    """F04, G04."""
     assert cache_key(a_spec(**change)) != cache_key(a_spec())
 
 

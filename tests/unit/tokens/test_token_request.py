@@ -106,6 +106,7 @@ def test_request_keeps_its_own_credentials_against_a_header() -> None:
 
 
 def test_repeated_credentials_are_sent_once_and_in_the_body_alone() -> None:
+    """A10."""
     repeated = (("client_id", ("app",)), ("client_secret", ("s3cr3t",)), ("audience", ("x",)))
     spec = a_spec(endpoint_params=repeated)
 
@@ -187,7 +188,7 @@ def test_guessed_key_id_is_left_out_where_it_is_refused() -> None:
 
 @pytest.mark.parametrize("client_auth", ["client_secret_jwt", "private_key_jwt"])
 def test_assertion_goes_alone_with_the_clients_id(client_auth: str) -> None:
-    """E01, E02, E03; A10."""
+    """E01, E02, E03; E01, E02, E03; A10."""
     spec = a_spec(
         client_auth=client_auth,
         endpoint_params=(("client_id", ("app",)), ("client_secret", ("s3cr3t",)), ("tenant", ("acme",))),
