@@ -203,8 +203,15 @@ class ClientCreds:
             passage.refused = ours
             self._forget(passage)
             flow.comment = passage.comment
-        fields = {"rule": rule, "reason": refused.reason}
-        refusal.refuse(flow, ours, lambda why: self.house.log.event("warning", why, fields))
+        refusal.refuse(flow, ours)
+
+    async def meet_upload(self, flow: http.HTTPFlow) -> None:
+        """Read what the client still sends of a refused request, or cut it and say so."""
+        cut = await refusal.meet_upload(flow)
+        passage = self._passages.of(flow)
+        if cut is not None and passage is not None and passage.refused is not None:
+            fields = {"rule": passage.names[0], "reason": passage.refused.refusal.reason}
+            self.house.log.event("warning", cut, fields)
 
     def report(self, error: Exception) -> None:
         """Log a bug of ours with its traceback."""

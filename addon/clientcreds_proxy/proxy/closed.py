@@ -21,10 +21,11 @@ class Closed:
         """Refuse a tunnel."""
         flow.response = refusal.answer_connect(_unloaded())
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Refuse a request, also one in a tunnel that was opened before."""
         if flow.live and not flow.error:
             refusal.refuse(flow, _unloaded())
+            await refusal.meet_upload(flow)
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Refuse a connection in modes that have neither."""

@@ -1,10 +1,9 @@
 """An exception in a hook: mitmproxy would log it and forward the request as it stands. We refuse it."""
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Protocol, cast
+from typing import Protocol
 
 from mitmproxy import http
 
@@ -20,36 +19,32 @@ class Refuses(Protocol):
         """Answer this request ourselves."""
         ...
 
+    async def meet_upload(self, flow: http.HTTPFlow) -> None:
+        """Read or cut what the client still sends of a refused request."""
+        ...
+
     def report(self, error: Exception) -> None:
         """Log a bug of ours with its traceback."""
         ...
 
 
-def fail_closed[S: Refuses, R](
-    hook: Callable[[S, http.HTTPFlow], R],
-) -> Callable[[S, http.HTTPFlow], R]:
-    """The hook, sync or async, with every exception turned into a refusal of its flow."""
-
-    def end(self: S, flow: http.HTTPFlow, error: Exception) -> None:
-        with or_refuse(lambda refused: self.refuse(flow, refused), self.report):
-            raise error
+def fail_closed[S: Refuses](
+    hook: Callable[[S, http.HTTPFlow], Awaitable[None]],
+) -> Callable[[S, http.HTTPFlow], Awaitable[None]]:
+    """The hook with every exception turned into a refusal of its flow."""
 
     @wraps(hook)
-    async def asynchronous(self: S, flow: http.HTTPFlow) -> None:
+    async def wrapped(self: S, flow: http.HTTPFlow) -> None:
         try:
-            await cast("Awaitable[None]", hook(self, flow))
-        except Exception as error:  # noqa: BLE001 - all of them, that is the point
-            end(self, flow, error)
+            await hook(self, flow)
+        except Exception:  # noqa: BLE001 - all of them, that is the point
+            try:
+                with or_refuse(lambda refused: self.refuse(flow, refused), self.report):
+                    raise
+            finally:
+                await self.meet_upload(flow)
 
-    @wraps(hook)
-    def synchronous(self: S, flow: http.HTTPFlow) -> None:
-        try:
-            hook(self, flow)
-        except Exception as error:  # noqa: BLE001 - all of them, that is the point
-            end(self, flow, error)
-
-    wrapped = asynchronous if inspect.iscoroutinefunction(hook) else synchronous
-    return cast("Callable[[S, http.HTTPFlow], R]", wrapped)
+    return wrapped
 
 
 @contextmanager

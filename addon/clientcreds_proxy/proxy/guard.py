@@ -25,6 +25,7 @@ class Guard:
         self._passages = passages
         self._wire = wire
         self.refuse = answering.refuse
+        self.meet_upload = answering.meet_upload
         self.report = answering.report
         self._expected: WeakKeyDictionary[connection.Server, Address | None] = WeakKeyDictionary()
 
@@ -38,12 +39,12 @@ class Guard:
             data.server.error = "clientcreds: another addon led the connection to another server"
 
     @fail_closed
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """After all others: the last look at a request whose body streams."""
         self._look(flow)
 
     @fail_closed
-    def request(self, flow: http.HTTPFlow) -> None:
+    async def request(self, flow: http.HTTPFlow) -> None:
         """After all others: the last look at a request whose body was read."""
         self._look(flow)
 

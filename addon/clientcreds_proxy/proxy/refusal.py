@@ -61,21 +61,43 @@ def answer_connect(refused: Refused) -> http.Response:
     return response
 
 
-def refuse(flow: http.HTTPFlow, refused: Refused, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Answer this request ourselves; `tell` hears why its upload is cut, where it is.
+def refuse(flow: http.HTTPFlow, refused: Refused) -> None:
+    """Answer this request ourselves; `meet_upload` is to follow before the hook ends.
 
-    A local answer reaches a client only after its whole upload, and one beside `request.stream` crashes
-    mitmproxy's layer: so nothing streams from here on, small bodies are read, large ones are cut.
+    A local answer beside `request.stream` crashes mitmproxy's layer: so nothing streams from here on.
     """
     streams.decide_alone(flow)
+    answered_by_api = flow.response is not None
     flow.response = answer(refused)
-    flow.request.stream = False
+    if answered_by_api:
+        flow.response.stream = _instead_of_a_body(flow.response.raw_content or b"")
+    else:
+        flow.request.stream = False
+
+
+async def meet_upload(flow: http.HTTPFlow) -> str | None:
+    """Let a small upload come to its end, cut a large one; gives back why it was cut.
+
+    A local answer reaches a client only after its whole upload.
+    """
+    if flow.request.timestamp_end is not None or flow.request.stream:
+        return None  # it has ended, or is out already
     size = _announced_size(flow.request)
-    if size is None:
-        asyncio.get_running_loop().call_later(UNKNOWN_UPLOAD_SECONDS, _cut_if_unread, flow, tell)
-    elif size > SMALL_UPLOAD:
-        tell(f"a refused upload of {size} bytes is cut")
+    if size is not None and size <= SMALL_UPLOAD:
+        return None
+    if size is not None:
         _cut(flow)
+        return f"a refused upload of {size} bytes was cut"
+    if await streams.ends_soon(flow, "request", seconds=UNKNOWN_UPLOAD_SECONDS, size=SMALL_UPLOAD):
+        return None
+    _cut(flow)
+    return "a refused upload of unknown length was cut: it did not end soon"
+
+
+def _instead_of_a_body(body: bytes) -> Callable[[bytes], bytes]:
+    """Put `body` in the place of one that arrives: mitmproxy would send that one under our head."""
+    left = [body]
+    return lambda _: left.pop() if left else b""
 
 
 def _proxy_error(status: int) -> str:
@@ -93,14 +115,8 @@ def _announced_size(request: http.Request) -> int | None:
     return 0
 
 
-def _cut_if_unread(flow: http.HTTPFlow, tell: Callable[[str], None]) -> None:
-    if flow.live and flow.request.timestamp_end is None:
-        tell("a refused upload of unknown length is cut, for it did not end soon")
-        _cut(flow)
-
-
 def _cut(flow: http.HTTPFlow) -> None:
-    """End an upload now: RST_STREAM in HTTP/2, a reset connection in HTTP/1.
+    """End an upload: RST_STREAM in HTTP/2 as soon as the hook has ended, a reset connection in HTTP/1.
 
     `flow.kill()` would leave an HTTP/1 client that is still sending hanging, and leak its socket.
     """

@@ -16,18 +16,14 @@ from mitmproxy.proxy import commands
 from mitmproxy.proxy.layers.http import (
     HttpErrorHook,
     HttpResponseHook,
-    ResponseData,
-    ResponseEndOfMessage,
-    ResponseProtocolError,
 )
 
+from clientcreds_proxy.proxy import streams
 from clientcreds_proxy.proxy.attach import HELD_BODY
-from clientcreds_proxy.proxy.streams import overruled, stream_of
 
 ANSWER_SECONDS = 1.0  # a first 401 whose body takes longer than this …
 ANSWER_BYTES = 64 * 1024  # … or is larger, is passed on as it is
 SECOND_ANSWER_SIZE = "64m"  # more is not kept for a client: it gets the first 401
-_LOOK_AGAIN_SECONDS = 0.005
 
 
 def can_be_sent_again(request: http.Request) -> bool:
@@ -44,26 +40,8 @@ def can_be_sent_again(request: http.Request) -> bool:
 
 
 async def ends_soon(first: http.HTTPFlow) -> bool:
-    """Whether the body of this answer is here, whole and small, within `ANSWER_SECONDS`.
-
-    To be awaited in `responseheaders`: while that hook waits, mitmproxy queues the body's events in the
-    flow's stream. Buffering and looking afterwards would be simpler, but a buffered answer can't be turned
-    into a streamed one any more, and one without an end would keep the client waiting for ever.
-    """
-    stream = stream_of(first)
-    deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
-    while stream is not None:
-        queued = list(stream._paused_event_queue)  # noqa: SLF001 - the one place where the body can be seen
-        if sum(len(event.data) for event in queued if isinstance(event, ResponseData)) > ANSWER_BYTES:
-            return False
-        if any(isinstance(event, ResponseEndOfMessage) for event in queued):
-            return True
-        if any(isinstance(event, ResponseProtocolError) for event in queued):
-            return False
-        if asyncio.get_running_loop().time() >= deadline:
-            return False
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-    return False
+    """Whether the body of this answer is here, whole and small, within `ANSWER_SECONDS`."""
+    return await streams.ends_soon(first, "response", seconds=ANSWER_SECONDS, size=ANSWER_BYTES)
 
 
 async def send_again(first: http.HTTPFlow, request: http.Request) -> http.Response | None:
@@ -91,7 +69,9 @@ class _Sender(ReplayHandler):
 
     def __init__(self, second: http.HTTPFlow) -> None:
         limit = ctx.options.body_size_limit or SECOND_ANSWER_SIZE
-        super().__init__(second, overruled(ctx.options, stream_large_bodies=None, body_size_limit=limit))
+        super().__init__(
+            second, streams.overruled(ctx.options, stream_large_bodies=None, body_size_limit=limit)
+        )
         self.answer: http.Response | None = None
         if second.request.scheme == "https":
             # ReplayHandler takes `pretty_host`, which is what the client wrote into its Host header
