@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.errors import (
-    TokenFailure,
-)
+from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import SourceSpec
