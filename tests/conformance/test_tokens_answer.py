@@ -18,7 +18,15 @@ from clientcreds_proxy.errors import (
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.answer import Answer, parse_answer
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.model import Client, Expiry, Token, TokenResponse, described
+from clientcreds_proxy.tokens.model import (
+    Client,
+    Expiry,
+    SourceWarning,
+    Token,
+    TokenResponse,
+    described,
+)
+from clientcreds_proxy.tokens.remarks import Remarking, remarks
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.unit.tokens.making import START, FakeClock, a_spec
 
@@ -78,9 +86,18 @@ def test_unknown_token_type_is_refused_unless_the_source_knows_it() -> None:
     assert read(body, token_response=known).value == Secret("t")
 
 
-def test_missing_token_type_is_bearer() -> None:
+@pytest.mark.anyio
+async def test_missing_token_type_is_bearer_and_told_once() -> None:
     """B05."""
-    assert read({"access_token": "t"}).token_type == "Bearer"
+    told: list[SourceWarning] = []
+    reply = Reply(body=b'{"access_token": "t"}')
+    async with AuthorizationServer(replies=[reply] * 2).running() as server:
+        spec = a_spec(token_url=server.token_url)
+        fetch = Remarking(HttpFetch(clock=FakeClock()), told.append)
+        granted = [await fetch(spec) for _ in range(2)]
+
+    assert [one.token.value for one in granted] == [Secret("t")] * 2
+    assert [(warning.source, "Bearer" in warning.message) for warning in told] == [("billing", True)]
 
 
 def test_missing_expiry_takes_the_default() -> None:
@@ -141,6 +158,24 @@ def test_expiry_can_be_milliseconds_or_a_moment() -> None:
 def test_scope_is_read_however_it_is_written(scope: object) -> None:
     """B14, B15."""
     assert read({"access_token": "t", "scope": scope}).scope == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("granted", "told"),
+    [
+        (None, []),
+        ("b a", []),
+        ("a b c", []),
+        ("a", ["the server did not grant b"]),
+        (["x"], ["the server did not grant a b"]),
+    ],
+)
+def test_less_than_was_asked_for_is_told(granted: object, told: list[str]) -> None:
+    """B14."""
+    spec = a_spec(scopes=("a", "b"))
+    body = {"access_token": "t", "token_type": "Bearer", "scope": granted}
+
+    assert list(remarks(spec, read(body))) == told
 
 
 def test_unknown_members_and_a_refresh_token_change_nothing() -> None:

@@ -24,6 +24,7 @@ from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.look import HttpLook
 from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarning
 from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.remarks import Remarking
 from clientcreds_proxy.tokens.session import Sessions
 from clientcreds_proxy.tokens.source import Reread, TokenSource
 
@@ -139,8 +140,9 @@ class House:
 
     def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
         fetch = HttpFetch(clock=self._clock, discovery=self._discovery, prover=prover)
+        fetch_and_remark = Remarking(fetch, self._warn)
         return TokenSource(
-            spec, cache=self._cache, fetch=fetch, prover=prover, reread=self._reread(spec.name)
+            spec, cache=self._cache, fetch=fetch_and_remark, prover=prover, reread=self._reread(spec.name)
         )
 
     def _reread(self, name: str) -> Reread:

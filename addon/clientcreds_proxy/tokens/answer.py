@@ -156,14 +156,14 @@ def _access_token(spec: SourceSpec, document: Document, host: str) -> str:
     return value
 
 
-def _token_type(spec: SourceSpec, document: Document, host: str) -> str:
-    """As the server wrote it; missing means Bearer, although RFC 6749 §5.1 requires it."""
+def _token_type(spec: SourceSpec, document: Document, host: str) -> str | None:
+    """As the server wrote it; None: missing, which means Bearer, although RFC 6749 §5.1 requires it."""
     expected = ("DPoP",) if spec.dpop else spec.token_response.token_types
     written = find(document, "token_type")
     if written in (None, ""):
-        written = "Bearer"
         if not spec.dpop:
-            return written
+            return None
+        written = "Bearer"
     if isinstance(written, str) and written.lower() in {known.lower() for known in expected}:
         return written
     if spec.dpop and isinstance(written, str) and written.lower() == "bearer":

@@ -140,7 +140,7 @@ class Token:
     """An access token as the authorization server gave it."""
 
     value: Secret
-    token_type: str = "Bearer"  # as the server wrote it
+    token_type: str | None = "Bearer"  # as the server wrote it; None where the answer does not say: Bearer
     scope: tuple[str, ...] | None = None  # granted; None where the answer does not say
     lifetime: float | None  # seconds from `requested`; None: never expires; 0 or less: not to be cached
     requested: Instant  # the moment before the token request left
