@@ -17,6 +17,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import Refusal, ShuttingDown
 from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, tunnel
+from clientcreds_proxy.proxy.certificates import Certificates
 from clientcreds_proxy.proxy.credential import obtain
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
@@ -37,6 +38,7 @@ class ClientCreds:
         self._wire = Wire()
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self)
+        self._certificates = Certificates(lambda: self.house.policy, self.report)
         self._closing = False  # the proxy ends
         self._gone = False  # another instance takes over: the script was touched
 
@@ -55,7 +57,7 @@ class ClientCreds:
 
     def running(self) -> None:
         """Listen on loopback only, look last at every request, follow the configuration."""
-        ctx.master.addons.add(self._guard)
+        ctx.master.addons.add(self._guard, self._certificates)
         listen.bind_to_loopback()
         start.show_ruled_flows_only()
         if hasattr(self, "house"):
@@ -65,8 +67,9 @@ class ClientCreds:
     def done(self) -> "asyncio.Task[None] | None":
         """Let requests in flight finish where the proxy ends; a plain `def`, or mitmproxy's reload dies."""
         self._closing = ctx.master.should_exit.is_set()
-        if self._guard.name in ctx.master.addons.lookup:
-            ctx.master.addons.remove(self._guard)
+        for last in (self._guard, self._certificates):
+            if last.name in ctx.master.addons.lookup:
+                ctx.master.addons.remove(last)
         if not self._closing:
             self._gone = True
             closed.stand_in(ctx.master.addons)
@@ -151,9 +154,11 @@ class ClientCreds:
         passage.finding = policy.gate.find(passage.arrival)
         decision = passage.decision = policy.gate.admit(passage.arrival, passage.finding)
         if decision is None:
+            await self._certificates.keep_apart(flow, passage)
             self._passages.leave(flow)  # passes as it is
             return
         await obtain(flow, passage, decision)
+        await self._certificates.keep_apart(flow, passage)
         if self._gone:
             raise ShuttingDown("the script was loaded again while this request waited for its token")
         attach.prepare(flow, passage, decision)
