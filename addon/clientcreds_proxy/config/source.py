@@ -1,5 +1,6 @@
 """A token source's keys among each other: what contradicts, what is risky, and the `SourceSpec` they make."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from clientcreds_proxy.config.assertion import build_assertion
@@ -19,12 +20,17 @@ from clientcreds_proxy.tokens.model import (
     TokenResponse,
 )
 
+_OUTSIDE_ASCII = "holds characters outside ASCII, which many servers refuse (RFC 6749 appendix A)"
+_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
+
 
 def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
     """The source, its problems and warnings noted at `place`."""
     client_auth = method(model)
     check_method(model, client_auth, place)
     _check_secrets(model, place.at("client_secret"))
+    if not model.client_id.isascii():
+        place.at("client_id").warn(_OUTSIDE_ASCII)
     if _has_colon(model):
         place.at("client_id").problem("a colon in it ends the id where basic_encoding is raw (RFC 7617 §2)")
     _check_endpoint_params(model, place.at("endpoint_params"))
@@ -64,7 +70,7 @@ def _check_secrets(model: TokenSource, place: Place) -> None:
         elif not secret:
             item.problem("the reference gives an empty text")
         if not secret.isascii():
-            item.warn("holds characters outside ASCII, which many servers refuse (RFC 6749 appendix A.2)")
+            item.warn(_OUTSIDE_ASCII)
 
 
 def _has_colon(model: TokenSource) -> bool:
@@ -101,6 +107,8 @@ def _check_audiences(model: TokenSource, place: Place) -> None:
     for index, resource in enumerate(model.resource):
         if "#" in resource:
             place.at("resource", index).problem("expected a URI without a fragment (RFC 8707 §2)")
+        elif not _ABSOLUTE_URI.match(resource):
+            place.at("resource", index).warn("no absolute URI, which RFC 8707 §2 wants; few servers take it")
 
 
 def _params(params: Mapping[str, list[str]]) -> Params:

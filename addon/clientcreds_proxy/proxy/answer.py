@@ -8,6 +8,7 @@ from clientcreds_proxy.proxy import facts, retry
 from clientcreds_proxy.proxy.attach import attach_again
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Wire
+from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.dpop import asks_for_nonce
 
 CACHING = ("cache-control", "expires", "pragma")
@@ -78,9 +79,11 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
         for modifier in decision.rule.modifiers:
             after = modifier.modify_response(after, passage.sent)
         facts.write_response(response, before, after)
-    if passage.obtained is not None and not any(name in response.headers for name in CACHING):
-        # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
-        response.headers["Cache-Control"] = "private"
+    if passage.obtained is not None:
+        _take_out(passage.obtained.token.value, decision.rule.attach.header, response)
+        if not any(name in response.headers for name in CACHING):
+            # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
+            response.headers["Cache-Control"] = "private"
     response.stream = True
 
 
@@ -91,6 +94,14 @@ def status_where_it_broke(flow: http.HTTPFlow) -> int | None:
     why = flow.error.msg if flow.error else ""
     client_left = flow.client_conn.state is not connection.ConnectionState.OPEN or "client" in why.lower()
     return None if client_left or why == Error.KILLED_MESSAGE else 502
+
+
+def _take_out(token: Secret, header: str, response: http.Response) -> None:
+    """Keep the token from the client where the API sends its header back, as debugging ones do."""
+    came = response.headers.get_all(header)
+    others = [value for value in came if token.reveal() not in value]
+    if others != came:
+        response.headers.set_all(header, others)
 
 
 def _reject(passage: Passage) -> bool:
