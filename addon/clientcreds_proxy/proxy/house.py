@@ -45,8 +45,8 @@ class House:
         self._unreadable: Mapping[str, str] = {}  # by token source, since the last reading
         self._clock = SystemClock()
         self._cache = TokenCache(clock=self._clock, observer=self._tell)
-        look = HttpLook(Sessions(clock=self._clock))
-        self._discovery = Discovery(clock=self._clock, look=look, warn=self._warn)
+        self._sessions = Sessions(clock=self._clock)
+        self._discovery = Discovery(clock=self._clock, look=HttpLook(self._sessions), warn=self._warn)
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
         self.policy = self._policy_of(first.config, None)
@@ -139,7 +139,9 @@ class House:
         return Policy(config=config, gate=gate, sources=sources, bound=book)
 
     def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
-        fetch = HttpFetch(clock=self._clock, discovery=self._discovery, prover=prover)
+        fetch = HttpFetch(
+            clock=self._clock, sessions=self._sessions, discovery=self._discovery, prover=prover
+        )
         fetch_and_remark = Remarking(fetch, self._warn)
         return TokenSource(
             spec, cache=self._cache, fetch=fetch_and_remark, prover=prover, reread=self._reread(spec.name)

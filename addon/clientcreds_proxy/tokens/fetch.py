@@ -26,11 +26,12 @@ from clientcreds_proxy.tokens.session import Request, Session, Sessions
 class HttpFetch:
     """Fetches the tokens of one source."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports, each by its name
         self,
         *,
         clock: Clock,
-        discovery: Discovery | None = None,  # None: of its own
+        sessions: Sessions | None = None,  # None: of its own
+        discovery: Discovery | None = None,  # the same
         prover: Prover | None = None,  # the same
         chance: Callable[[], float] = random.random,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
@@ -38,7 +39,7 @@ class HttpFetch:
         self._clock = clock
         self._assertion = Mint(clock=clock, entropy=entropy)
         self._prover = prover or Prover(clock=clock, entropy=entropy)
-        self._sessions = Sessions(clock=clock, chance=chance)
+        self._sessions = sessions or Sessions(clock=clock, chance=chance)
         self._discovery = discovery or Discovery(clock=clock, look=HttpLook(self._sessions))
 
     async def __call__(self, spec: SourceSpec, worked: Attempt | None = None) -> Granted:

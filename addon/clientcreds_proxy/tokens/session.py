@@ -22,6 +22,7 @@ from clientcreds_proxy.rules.host import normalise
 from clientcreds_proxy.tokens.model import Client, ClientTls, Clock
 from clientcreds_proxy.tokens.transport import tls_context, transport_failure
 
+CONTEXTS_KEPT = 64
 FIRST_WAIT_SECONDS = 0.25  # before a retry at most, doubling; each wait is a random part of it (full jitter)
 
 
@@ -54,7 +55,7 @@ class Sessions:
     def __init__(self, *, clock: Clock, chance: Callable[[], float] = random.random) -> None:
         self._clock = clock
         self._chance = chance
-        self._tls: tuple[ClientTls, ssl.SSLContext] | None = None  # reading the trust store takes 20 ms
+        self._contexts: dict[ClientTls, ssl.SSLContext] = {}  # the trust store takes 20 ms and 1 MiB
 
     @asynccontextmanager
     async def open(self, client: Client, host: str) -> AsyncIterator["Session"]:
@@ -76,12 +77,15 @@ class Sessions:
             raise TokenTimeout(f"{host} gave no token within {client.timeout_seconds:g} s") from None
 
     def _context(self, tls: ClientTls, host: str) -> ssl.SSLContext:
-        if self._tls is None or self._tls[0] != tls:
+        if tls not in self._contexts:
             try:
-                self._tls = (tls, tls_context(tls))
+                context = tls_context(tls)
             except ValueError as error:
                 raise TokenUnavailable(f"no TLS with {host}: {error}") from None
-        return self._tls[1]
+            if len(self._contexts) >= CONTEXTS_KEPT:  # those of certificates that were renewed since
+                del self._contexts[next(iter(self._contexts))]
+            self._contexts[tls] = context
+        return self._contexts[tls]
 
 
 class Session:

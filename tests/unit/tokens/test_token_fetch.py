@@ -23,7 +23,7 @@ from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Client, ClientTls, SourceSpec, TokenRequest, described
-from clientcreds_proxy.tokens.session import retry_after
+from clientcreds_proxy.tokens.session import CONTEXTS_KEPT, Sessions, retry_after
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.unit.tokens.making import START, FakeClock, a_spec
 
@@ -448,14 +448,24 @@ async def test_fetch_says_which_part_of_tls_is_unusable(tls: ClientTls, words: s
     assert failure.detail == f"no TLS with idp.example.com: {words}"
 
 
-async def test_fetch_reads_the_trust_store_once(server: AuthorizationServer) -> None:
-    one, spec = HttpFetch(clock=FakeClock()), spec_for(server)
+async def test_sessions_read_a_trust_store_once_for_all_who_share_them(server: AuthorizationServer) -> None:
+    sessions = Sessions(clock=FakeClock())
 
-    await one(spec)
-    first = one._sessions._tls
-    await one(spec)
+    for _ in range(2):
+        await HttpFetch(clock=FakeClock(), sessions=sessions)(spec_for(server))
 
-    assert one._sessions._tls is first
+    assert list(sessions._contexts) == [ClientTls()]
+
+
+async def test_sessions_keep_no_more_trust_stores_than_there_may_be_sources() -> None:
+    authority, sessions = trustme.CA().cert_pem.bytes().decode(), Sessions(clock=FakeClock())
+    kinds = [ClientTls(ca=authority + "\n" * number) for number in range(CONTEXTS_KEPT + 1)]
+
+    for tls in kinds:
+        async with sessions.open(Client(tls=tls), "idp"):
+            pass
+
+    assert list(sessions._contexts) == kinds[1:]
 
 
 async def test_fetch_sends_the_headers_it_is_told(server: AuthorizationServer) -> None:
