@@ -11,6 +11,7 @@ from scripts.checklist import (
     STATEMENTS,
     TESTS,
     Group,
+    Proof,
     Statement,
     counted,
     find_tests,
