@@ -1,7 +1,8 @@
 """The configuration file: read once, checked as a whole, frozen into the values that the other rooms use.
 
 yaml.py        text -> plain values, and where each of them stands
-references.py  `${env:…}`, `${file:…}`, `${cmd:…}` in any text of it
+references.py  `${env:…}` and its like in any text of it; lookup.py: where their values lie
+exposed.py     files of secrets that others can read
 part.py        one file, with both of them done
 model.py       which keys there are; model_source.py: those of a token source
 fields.py      which kinds of value they take; checks.py: what such a value must be

@@ -1,3 +1,4 @@
+import os
 from dataclasses import FrozenInstanceError
 from ipaddress import ip_network
 from pathlib import Path
@@ -190,10 +191,26 @@ def test_what_is_no_file_is_one_problem(path: str, reason: str, files: Files) ->
     assert problem.message == f"can't be read: {reason}"
 
 
-def test_endless_file_is_refused() -> None:
-    (problem,) = attempt(Path("/dev/zero"), environ={}).problems
+def test_long_file_is_refused(files: Files) -> None:
+    path = files.write("c.yaml", "")
+    os.truncate(path, 16 * 2**20 + 1)
+
+    (problem,) = attempt(path, environ={}).problems
 
     assert problem.message == "is longer than 16 MiB"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipe_or_device_is_refused(kind: str, files: Files) -> None:
+    """Reading one may never end."""
+    path = Path("/dev/zero")
+    if kind == "pipe":
+        path = files.folder / "pipe"
+        os.mkfifo(path)
+
+    (problem,) = attempt(path, environ={}).problems
+
+    assert problem.message == "can't be read: a pipe or a device; expected a file"
 
 
 def test_load_raises_all_problems(files: Files) -> None:
