@@ -50,6 +50,7 @@ class AuthorizationServer:
     documents: dict[str, Reply] = field(default_factory=dict)  # what a GET of a path gives; else 404
     answers: Callable[[Seen], Reply] | None = None  # to token requests, instead of the right answers
     silent: bool = False  # takes requests and never answers
+    wait_seconds: float = 0  # before each answer
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
     scheme: str = "http"
@@ -78,6 +79,7 @@ class AuthorizationServer:
                 self.seen.append(request)
                 if self.silent:
                     await reader.read()
+                await asyncio.sleep(self.wait_seconds)
                 reply = self.replies.pop(0) if self.replies else self._answer(request)
                 if reply.cut:
                     break

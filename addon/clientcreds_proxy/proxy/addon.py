@@ -16,12 +16,13 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import Refusal, ShuttingDown
-from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, tunnel
+from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, streams, tunnel
 from clientcreds_proxy.proxy.certificates import Certificates
 from clientcreds_proxy.proxy.credential import obtain
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
+from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage, Passages
 from clientcreds_proxy.proxy.wire import Wire
 
@@ -157,7 +158,9 @@ class ClientCreds:
             await self._certificates.keep_apart(flow, passage)
             self._passages.leave(flow)  # passes as it is
             return
-        await obtain(flow, passage, decision)
+        if streams.announced_size(flow.request) != 0:
+            hold_to_pace(flow, "request")
+        await obtain(passage, decision)
         await self._certificates.keep_apart(flow, passage)
         if self._gone:
             raise ShuttingDown("the script was loaded again while this request waited for its token")

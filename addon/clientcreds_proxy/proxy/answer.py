@@ -6,6 +6,7 @@ from mitmproxy.flow import Error
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.proxy import facts, retry
 from clientcreds_proxy.proxy.attach import attach_again
+from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Wire
 from clientcreds_proxy.secret import Secret
@@ -85,6 +86,8 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
             # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
             response.headers["Cache-Control"] = "private"
     response.stream = True
+    if flow.request.is_http2:
+        hold_to_pace(flow, "response")
 
 
 def status_where_it_broke(flow: http.HTTPFlow) -> int | None:

@@ -82,7 +82,7 @@ async def meet_upload(flow: http.HTTPFlow) -> str | None:
     """
     if flow.request.timestamp_end is not None or flow.request.stream:
         return None  # it has ended, or is out already
-    size = _announced_size(flow.request)
+    size = streams.announced_size(flow.request)
     if size is not None and size <= SMALL_UPLOAD:
         return None
     if size is not None:
@@ -104,15 +104,6 @@ def _proxy_error(status: int) -> str:
     if status < 500:
         return "http_request_denied"
     return "proxy_internal_error" if status == 500 else "proxy_internal_response"
-
-
-def _announced_size(request: http.Request) -> int | None:
-    """Bytes of the body as the head announces it; None: unknown (chunked, or an HTTP/2 stream left open)."""
-    if "content-length" in request.headers:
-        return int(request.headers["content-length"])  # mitmproxy has refused what is no number
-    if request.is_http2 or request.is_http3 or "transfer-encoding" in request.headers:
-        return None
-    return 0
 
 
 def _cut(flow: http.HTTPFlow) -> None:

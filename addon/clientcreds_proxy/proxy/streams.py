@@ -24,8 +24,10 @@ from mitmproxy.proxy.layers.http import (
 if TYPE_CHECKING:
     from mitmproxy.proxy.layer import Layer
 
+Which = Literal["request", "response"]
+
 _LOOK_AGAIN_SECONDS = 0.005
-_PARTS: dict[str, tuple[Any, Any, Any]] = {
+_PARTS: dict[Which, tuple[Any, Any, Any]] = {
     "request": (RequestData, RequestEndOfMessage, RequestProtocolError),
     "response": (ResponseData, ResponseEndOfMessage, ResponseProtocolError),
 }
@@ -51,15 +53,13 @@ def decide_alone(flow: http.HTTPFlow) -> None:
     """Let nothing but `request.stream` and `response.stream` decide what streams in this flow."""
     if ctx.options.stream_large_bodies is None:
         return
-    stream = _stream_of(flow)
+    _, stream = _place_of(flow)
     if stream is not None:
         # each stream has a context of its own
         stream.context.options = overruled(ctx.options, stream_large_bodies=None)
 
 
-async def ends_soon(
-    flow: http.HTTPFlow, which: Literal["request", "response"], *, seconds: float, size: int
-) -> bool:
+async def ends_soon(flow: http.HTTPFlow, which: Which, *, seconds: float, size: int) -> bool:
     """Whether a body is here, whole and no larger than `size` bytes, within so many seconds.
 
     To be awaited in `requestheaders` or `responseheaders`: while that hook waits, mitmproxy queues the body's
@@ -67,7 +67,7 @@ async def ends_soon(
     without an end would keep the other side waiting for ever.
     """
     data, end, broken = _PARTS[which]
-    stream = _stream_of(flow)
+    _, stream = _place_of(flow)
     deadline = asyncio.get_running_loop().time() + seconds
     while stream is not None:
         queued = list(stream._paused_event_queue)  # noqa: SLF001 - the one place where the body can be seen
@@ -83,20 +83,46 @@ async def ends_soon(
     return False
 
 
-def _stream_of(flow: http.HTTPFlow) -> HttpStream | None:
-    """The layer of this flow; None where its client has gone."""
-    handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
-    if handler is None:
+def announced_size(request: http.Request) -> int | None:
+    """Bytes of the body as the head announces it; None: unknown (chunked, or an HTTP/2 stream left open)."""
+    if "content-length" in request.headers:
+        return int(request.headers["content-length"])  # mitmproxy has refused what is no number
+    if request.is_http2 or request.is_http3 or "transfer-encoding" in request.headers:
         return None
-    streams = _streams_among(handler.layer.context.layers)
-    return next((stream for stream in streams if getattr(stream, "flow", None) is flow), None)
+    return 0
 
 
-def _streams_among(stack: "list[Layer]") -> Iterator[HttpStream]:
+def kept(flow: http.HTTPFlow, which: Which) -> int:
+    """How many bytes of a body have come and could not go on."""
+    layer, stream = _place_of(flow)
+    if layer is None or stream is None:
+        return 0
+    data = _PARTS[which][0]
+    queued = sum(len(event.data) for event in stream._paused_event_queue if isinstance(event, data))  # noqa: SLF001
+    towards = layer.connections.get(flow.server_conn if which == "request" else flow.client_conn)
+    http2 = getattr(towards, "h2_conn", None)
+    if http2 is None:
+        return queued  # HTTP/1 writes at once
+    buffers = (
+        list(http2.stream_buffers.values())
+        if which == "request"
+        else [http2.stream_buffers.get(stream.stream_id, ())]
+    )
+    return queued + sum(len(piece.data) for buffer in buffers for piece in buffer)
+
+
+def _place_of(flow: http.HTTPFlow) -> "tuple[layers.HttpLayer, HttpStream] | tuple[None, None]":
+    """The layer of this flow and the one around it; nothing where its client has gone."""
+    handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
+    places = _places_among(handler.layer.context.layers) if handler else iter(())
+    return next((place for place in places if getattr(place[1], "flow", None) is flow), (None, None))
+
+
+def _places_among(stack: "list[Layer]") -> "Iterator[tuple[layers.HttpLayer, HttpStream]]":
     """All HTTP streams of a connection: below a CONNECT there are further layers, and streams in them."""
     for layer in stack:
         if isinstance(layer, layers.HttpLayer):
             for stream in layer.streams.values():
-                yield stream
+                yield layer, stream
                 inside = stream.context.layers
-                yield from _streams_among(inside[inside.index(stream) + 1 :])
+                yield from _places_among(inside[inside.index(stream) + 1 :])
