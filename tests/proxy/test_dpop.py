@@ -63,7 +63,7 @@ async def stage(
     api_nonce: str | None = None,
 ) -> AsyncIterator[Stage]:
     server = BindingServer(nonce=nonce)
-    api = BoundApi(server=server, scheme="https" if tls else "http", nonce=api_nonce)
+    api = BoundApi(key_of=server.bound.get, scheme="https" if tls else "http", nonce=api_nonce)
     async with (
         server.running(),
         api.running(tls),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.simulators.api import Api, Request
@@ -45,7 +46,7 @@ class BindingServer(AuthorizationServer):
 class BoundApi(Api):
     """Takes a token only with a new proof of its key for this very request."""
 
-    server: BindingServer
+    key_of: Callable[[str], str | None]  # the thumbprint that a token is bound to; None: not one of ours
     scheme: str = "http"
     nonce: str | None = None  # demanded in every proof
     next_nonce: str | None = None  # sent along with every 200, and demanded from then on
@@ -91,7 +92,7 @@ class BoundApi(Api):
         self.proofs.append(proof)
         if self.nonce is not None and proof.claims.get("nonce") != self.nonce:
             return "use_dpop_nonce"
-        if scheme != "DPoP" or token in self.revoked or self.server.bound.get(token) != proof.thumbprint:
+        if scheme != "DPoP" or token in self.revoked or self.key_of(token) != proof.thumbprint:
             return "invalid_token"
         return None
 

@@ -4,7 +4,7 @@
 // It prints `ready ISSUER` and ends when stdin does. GET /tokens-granted counts tokens by client id.
 // Without "tls" it speaks plain http. With it, a second port asks clients for a certificate and is what
 // mtls_endpoint_aliases name.
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createInterface } from 'node:readline'
@@ -29,6 +29,7 @@ const mTLS = {
   enabled: true,
   tlsClientAuth: true,
   selfSignedTlsClientAuth: true,
+  certificateBoundAccessTokens: true,
   getCertificate: certificateOf,
   certificateAuthorized: (ctx) => ctx.socket.authorized,
   certificateSubjectMatches: (ctx, property, expected) =>
@@ -51,6 +52,7 @@ function providerFor(issuer, mtlsOrigin, { clients, lifetime }) {
     scopes: SCOPES.split(' '),
     features: {
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
       devInteractions: { enabled: false },
       ...(mtlsOrigin && { mTLS }),
       // A token for a resource is a JWT, any other one is opaque.
