@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenRejected
+from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenRejected, TokenUnavailable
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Assertion, Client, SourceSpec
 from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.session import _Patience
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.simulators.authorization_server import AuthorizationServer, Reply, Seen
 from tests.unit.tokens.making import FakeClock, World, a_spec, settle
@@ -217,6 +218,16 @@ async def test_retries_are_three_at_most_by_default() -> None:
             await HttpFetch(clock=FakeClock(), chance=lambda: 0.0)(a_spec(token_url=server.token_url))
 
     assert len(server.seen) == 4
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+async def test_retries_spread_over_a_doubling_time(chance: float) -> None:
+    """C09: full jitter, from a quarter of a second on."""
+    patience = _Patience(retries=3, left=lambda: 60.0, chance=lambda: chance)
+
+    waits = [patience.wait(TokenUnavailable("500")) for _ in range(4)]
+
+    assert waits == [chance * 0.25, chance * 0.5, chance * 1.0, False]
 
 
 async def test_every_retry_has_an_assertion_of_its_own() -> None:

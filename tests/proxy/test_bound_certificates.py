@@ -159,7 +159,7 @@ async def test_server_is_verified_against_its_name(authority: trustme.CA, folder
 async def test_exchanged_certificate_brings_another_token_and_connection(
     authority: trustme.CA, folder: Path
 ) -> None:
-    """F04: the client's own connection stays."""
+    """F04, F05: the client's own connection stays."""
     async with stage(authority, folder) as it:
         before = await it.get("/one/a")
         it.rotate("one", authority.issue_cert("one@clients.example"))

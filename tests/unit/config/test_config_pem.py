@@ -109,6 +109,7 @@ def test_encrypted_key_is_refused(files: Files, client: trustme.LeafCert) -> Non
 def test_key_of_another_certificate_is_refused(
     files: Files, authority: trustme.CA, client: trustme.LeafCert
 ) -> None:
+    """F05."""
     files.write("key.pem", key(authority.issue_cert("other.example")))
     files.write("cert.pem", certificates(client))
 

@@ -13,6 +13,12 @@ modifiers:
   6:5: rules[0].modifiers: expected a modifier, a mapping with one name, found null
 attach: {header: Host}
   6:14: rules[0].attach.header: this header belongs to the connection: the proxy writes it itself
+attach: {header: 'X Y'}
+  6:14: rules[0].attach.header: not a header name; expected letters, digits and hyphens
+attach: {scheme: 'a b'}
+  6:14: rules[0].attach.scheme: not an authentication scheme; expected one word, or an empty text for the token alone
+attach: {query: access_token}
+  6:14: rules[0].attach.query: unknown key, expected one of header, scheme, when_present
 attach: {when_present: kep}
   6:14: rules[0].attach.when_present: expected 'replace', 'keep' or 'refuse'; did you mean 'keep'?
 on_unauthorized: true
@@ -40,6 +46,7 @@ name: q
 
 @pytest.mark.parametrize(("keys", "line"), pairs(REFUSED))
 def test_rule_is_refused(keys: str, line: str, files: Files) -> None:
+    """D03, D18."""
     assert files.problems(with_rule(keys)) == [line]
 
 

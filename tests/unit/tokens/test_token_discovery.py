@@ -86,6 +86,7 @@ async def test_discovery_gives_the_source_its_endpoint_and_the_metadata() -> Non
 async def test_discovery_follows_the_alias_of_those_with_a_certificate(
     client_auth: str, endpoint: str
 ) -> None:
+    """F02."""
     server = Server(
         metadata=Metadata(
             issuer=ISSUER,

@@ -65,8 +65,10 @@ def test_lifetime_is_the_default_where_expires_in_is_unusable(written: object) -
 
 
 def test_lifetime_is_the_jwts_where_expires_in_is_missing() -> None:
+    """B12."""
     assert life({}, token=jwt(exp=NOW + 900)) == 900
     assert life({}, token=jwt(exp=NOW - 900)) == -900
+    assert life({"expires_in": 3600}, token=jwt(exp=NOW + 900)) == 3600
 
 
 @pytest.mark.parametrize(
