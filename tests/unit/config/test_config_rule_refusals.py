@@ -1,6 +1,6 @@
 import pytest
 
-from tests.unit.config.files import SOURCE, Files, pairs, with_rule
+from tests.unit.config.files import SOURCE, Files, fits, pairs, with_rule
 
 REFUSED = r"""
 modifiers: {header.Modifer: {}}
@@ -16,7 +16,7 @@ attach: {header: Host}
 attach: {header: 'X Y'}
   6:14: rules[0].attach.header: not a header name; expected letters, digits and hyphens
 attach: {scheme: 'a b'}
-  6:14: rules[0].attach.scheme: not an authentication scheme; expected one word, or an empty text for the token alone
+  6:14: rules[0].attach.scheme: not an authentication scheme; expected one word, …
 attach: {query: access_token}
   6:14: rules[0].attach.query: unknown key, expected one of header, scheme, when_present
 attach: {when_present: kep}
@@ -47,7 +47,9 @@ name: q
 @pytest.mark.parametrize(("keys", "line"), pairs(REFUSED))
 def test_rule_is_refused(keys: str, line: str, files: Files) -> None:
     """D03, D18."""
-    assert files.problems(with_rule(keys)) == [line]
+    (problem,) = files.problems(with_rule(keys))
+
+    assert fits(problem, line)
 
 
 REFUSED_MATCHES = r"""
