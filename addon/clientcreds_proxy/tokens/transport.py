@@ -1,5 +1,6 @@
 """TLS towards the authorization server, and its failures in plain words."""
 
+import errno
 import os
 import re
 import socket  # noqa: TID251 - names an exception of it
@@ -46,37 +47,46 @@ def transport_failure(
 
     `proxied`: it leads through `client.proxy`. `certified`: we present `client.tls.cert`.
     """
-    peer = "client.proxy" if proxied else host  # whose name is resolved, and who takes the connection
     for cause in _causes(error):
-        match cause:
-            case httpx.ProxyError():
-                answered = re.match(r"[1-5][0-9]{2}\b", str(cause))
-                words = f"client.proxy opened no tunnel to {host}" + (f": {answered[0]}" if answered else "")
-                return TokenUnavailable(words, hint="check client.proxy, and user and password in it")
-            case ssl.SSLCertVerificationError():
-                words = f"the certificate of {host} is not trusted: {cause.verify_message}"
-                return TokenUnavailable(words, hint=_UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA))
-            case ssl.SSLError():
-                reason = (getattr(cause, "reason", None) or "it failed").lower().replace("_", " ")
-                return TokenUnavailable(
-                    f"no TLS connection with {host}: {reason}", hint=_tls_hint(reason, certified=certified)
-                )
-            case socket.gaierror():
-                place = "client.proxy" if proxied else "the host in token_url or issuer"
-                return TokenUnavailable(
-                    f"the name {peer} can't be resolved", hint=f"check {place}, and this machine's DNS"
-                )
-            case ConnectionRefusedError():
-                return TokenUnavailable(
-                    f"{peer} refused the connection", hint="nothing listens there: check host and port"
-                )
-            case _:
-                pass
-    if certified:
-        hint: str | None = _NO_WORD
-    else:
-        hint = None if proxied else "where the network lets only a proxy out, set client.proxy"
-    return TokenUnavailable(f"the connection with {peer} failed", hint=hint)
+        said = _about_tls(cause, host, certified=certified) or _about_the_way(cause, host, proxied=proxied)
+        if said is not None:
+            words, hint = said
+            return TokenUnavailable(words, hint=hint)
+    peer = "client.proxy" if proxied else host
+    return TokenUnavailable(f"the connection with {peer} failed", hint=_NO_WORD if certified else None)
+
+
+def _about_tls(cause: BaseException, host: str, *, certified: bool) -> tuple[str, str | None] | None:
+    match cause:
+        case ssl.SSLCertVerificationError():
+            words = f"the certificate of {host} is not trusted: {cause.verify_message}"
+            return words, _UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA)
+        case ssl.SSLError():
+            reason = (getattr(cause, "reason", None) or "it failed").lower().replace("_", " ")
+            return f"no TLS connection with {host}: {reason}", _tls_hint(reason, certified=certified)
+        case httpx.RemoteProtocolError() if not certified:
+            return f"{host} broke off its answer, or that is not HTTP", None
+        case _:
+            return None
+
+
+def _about_the_way(cause: BaseException, host: str, *, proxied: bool) -> tuple[str, str] | None:
+    """A proxy's name is resolved instead of the server's, and it takes the connection."""
+    peer = "client.proxy" if proxied else host
+    match cause:
+        case httpx.ProxyError():
+            answered = re.match(r"[1-5][0-9]{2}\b", str(cause))
+            words = f"client.proxy opened no tunnel to {host}" + (f": {answered[0]}" if answered else "")
+            return words, "check client.proxy, and user and password in it"
+        case socket.gaierror():
+            place = "client.proxy" if proxied else "the host in token_url or issuer"
+            return f"the name {peer} can't be resolved", f"check {place}, and this machine's DNS"
+        case ConnectionRefusedError():
+            return f"{peer} refused the connection", "nothing listens there: check host and port"
+        case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ETIMEDOUT) if not proxied:
+            return f"{host} can't be reached", "where the network lets only a proxy out, set client.proxy"
+        case _:
+            return None
 
 
 def _tls_hint(reason: str, *, certified: bool) -> str | None:

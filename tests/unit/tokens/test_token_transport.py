@@ -1,3 +1,4 @@
+import errno
 import socket
 import ssl
 
@@ -27,12 +28,14 @@ def untrusted(code: int) -> ssl.SSLCertVerificationError:
         (socket.gaierror(-2, "unknown"), "the name idp can't be resolved"),
         (ssl.SSLError(1, "alert"), "no TLS connection with idp: it failed"),
         (untrusted(18), "the certificate of idp is not trusted: the reason"),
-        (OSError(113, "no route"), "the connection with idp failed"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "idp can't be reached"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "the connection with idp failed"),
+        (httpx.RemoteProtocolError("garbage"), "idp broke off its answer, or that is not HTTP"),
         (
-            ExceptionGroup("all addresses", [OSError(101, "v6"), ConnectionRefusedError(111, "v4")]),
+            ExceptionGroup("all addresses", [OSError(errno.EPERM, "v6"), ConnectionRefusedError(111, "v4")]),
             "idp refused the connection",
         ),
-        (ExceptionGroup("all addresses", [OSError(101, "v6")]), "the connection with idp failed"),
+        (ExceptionGroup("all addresses", [OSError(errno.EPERM, "v6")]), "the connection with idp failed"),
     ],
 )
 def test_transport_failure_names_the_cause_however_deep_it_lies(cause: Exception, words: str) -> None:
@@ -48,7 +51,7 @@ def test_transport_failure_names_the_cause_however_deep_it_lies(cause: Exception
         (untrusted(20), "client.tls.ca"),
         (untrusted(62), "another server's certificate"),
         (untrusted(10), "this machine's clock"),
-        (OSError(113, "no route"), "set client.proxy"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "set client.proxy"),
     ],
 )
 def test_transport_failure_says_what_to_do(cause: Exception, hint: str) -> None:
@@ -60,7 +63,7 @@ def test_transport_failure_says_what_to_do(cause: Exception, hint: str) -> None:
     [
         (ConnectionRefusedError(111, "refused"), "client.proxy refused the connection"),
         (socket.gaierror(-2, "unknown"), "the name client.proxy can't be resolved"),
-        (OSError(113, "no route"), "the connection with client.proxy failed"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "the connection with client.proxy failed"),
         (httpx.ProxyError("407 Proxy Authentication Required"), "client.proxy opened no tunnel to idp: 407"),
         (httpx.ProxyError("what it says: s3cr3t"), "client.proxy opened no tunnel to idp"),
     ],
