@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import trustme
 from tests.proxy.harness import Proxy, mitmdump
 from tests.simulators.authorization_server import Reply
 from tests.simulators.bound import BindingServer, BoundApi
+from tests.simulators.dpop import check
+from tests.simulators.http2_api import Http2Api
 
 pytestmark = pytest.mark.anyio
 
@@ -241,3 +244,31 @@ async def test_downgrade_is_refused(folder: Path) -> None:
         assert answer.json()["reason"] == "token_malformed"
         assert "Bearer" in answer.json()["detail"]
         assert not it.api.seen
+
+
+async def test_request_in_http2_has_a_proof(folder: Path, authority: trustme.CA, trusted: Path) -> None:
+    """J02, J10: the same where `:authority` names the server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server, api = BindingServer(), Http2Api()
+    async with (
+        server.running(),
+        api.running(context),
+        mitmdump(
+            rules(server, api.port),
+            *("--set", f"ssl_verify_upstream_trusted_ca={trusted}"),
+            folder=folder,
+        ) as proxy,
+        proxy.client(http2=True) as client,
+    ):
+        url = f"https://localhost:{api.port}/a"
+        answers = [await client.get(f"{url}?b=c") for _ in range(2)]
+
+    used = set[str]()
+    fields = [dict(each) for each in api.seen]
+    proofs = [
+        check(each["dpop"], method="GET", url=url, used=used, token="t1", now=time.time()) for each in fields
+    ]
+    assert [answer.http_version for answer in answers] == ["HTTP/2", "HTTP/2"]
+    assert [each["authorization"] for each in fields] == ["DPoP t1"] * 2
+    assert {proof.thumbprint for proof in proofs} == {server.bound["t1"]}

@@ -23,7 +23,8 @@ JTI_BYTES = 16  # 128 bits: nobody ever draws the same one twice
 NEEDS_NONCE = "use_dpop_nonce"
 
 _NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # §8.1; the length is ours
-_CHALLENGE = re.compile(rf'\bDPoP\s.*\berror\s*=\s*"?{NEEDS_NONCE}\b', re.IGNORECASE)
+_SCHEME = re.compile(r"\bDPoP\s", re.IGNORECASE)
+_ERROR = re.compile(rf'\berror\s*=\s*"?{NEEDS_NONCE}\b', re.IGNORECASE)
 _OUTSIDE_ASCII = re.compile(r"[^\x00-\x7f]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -91,7 +92,9 @@ def usable_nonce(value: str | None) -> str | None:
 
 def asks_for_nonce(challenge: str) -> bool:
     """Whether an API's `WWW-Authenticate` refuses the proof alone, not the token (§9)."""
-    return _CHALLENGE.search(challenge) is not None
+    scheme = _SCHEME.search(challenge)
+    # In two steps, for in one pattern the work would grow with the square of what an API sends.
+    return scheme is not None and _ERROR.search(challenge, scheme.end()) is not None
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -63,3 +63,12 @@ def test_type_of_bound_tokens_may_be_written_out(files: Files) -> None:
     config = files.load(with_source(f"{SECRET}\ndpop: true\ntoken_response: {{token_types: [dpop]}}"))
 
     assert config.sources["s"].dpop
+
+
+def test_certificate_needs_tls(files: Files) -> None:
+    text = with_rule("allow_plain_http: true")
+    problems = files.problems(text.replace("client_id: app", "client_id: app, certificate_bound: true"))
+
+    assert any(
+        "allow_plain_http: the source's tokens are bound to a certificate" in each for each in problems
+    )
