@@ -55,6 +55,12 @@ class AuthorizationServer:
     port: int = 0
     scheme: str = "http"
     path: str = "/token"
+    _server: asyncio.Server | None = None
+
+    def stop(self) -> None:
+        """Refuse connections from now on."""
+        assert self._server is not None
+        self._server.close()
 
     @property
     def token_url(self) -> str:
@@ -65,7 +71,7 @@ class AuthorizationServer:
     async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["AuthorizationServer"]:
         """Listens on `port`, or on a free one."""
         self.scheme = "https" if tls else "http"
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
+        server = self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
