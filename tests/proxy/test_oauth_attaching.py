@@ -195,7 +195,10 @@ async def test_websocket_opens_with_a_token(stage: Stage, *, tunnelled: bool) ->
 
     assert answer.status == 101
     assert frame == b"\x81\x02hi"
-    assert lane.api.tokens == ["Bearer t1"]
+    (seen,) = lane.api.seen
+    assert [seen.one(name) for name in ("authorization", "connection", "upgrade")] == [
+        "Bearer t1", "Upgrade", "websocket"
+    ]  # fmt: skip
 
 
 async def test_upload_that_waits_for_100_continue_goes_on_with_a_token(stage: Stage) -> None:
