@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 
 from tests.proxy.harness import ROOT, Proxy, mitmdump
 from tests.simulators.api import Api
-from tests.simulators.authorization_server import AuthorizationServer, Reply
+from tests.simulators.authorization_server import AuthorizationServer, Reply, Seen
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +101,36 @@ async def test_no_request_fails_when_a_secret_is_rotated(secret: str, folder: Pa
     assert answers == [200] * 30
     assert OLD not in on.proxy.output
     assert NEW not in on.proxy.output
+
+
+async def test_reading_that_began_before_the_rotation_does_not_count(folder: Path) -> None:
+    """Some other change made the proxy read; the program has given the old secret and has not ended yet."""
+    begun, end, asked = folder / "begun", folder / "end", asyncio.Event()
+    write(folder / "give", "#!/bin/sh\ncat secret\nif [ -p begun ]; then echo > begun; cat end; fi\n")
+    (folder / "give").chmod(0o700)
+    write(folder / "secret", OLD)
+    async with stage("${cmd:./give}", folder, "client_auth: client_secret_post") as on:
+
+        def answer(request: Seen) -> Reply:
+            asked.set()
+            on.idp.answers = None
+            return on.idp._answer(request)
+
+        on.idp.answers = answer
+        for pipe in (begun, end):
+            os.mkfifo(pipe)
+        write(folder / "rules.yaml", (folder / "rules.yaml").read_text() + "# changed\n")
+        await asyncio.to_thread(begun.read_text)
+        begun.unlink()
+        on.idp.client_secret = NEW
+        write(folder / "secret", NEW)
+        request = asyncio.create_task(on.get())
+        await asked.wait()
+        for _ in range(3):  # the refusal has arrived by then
+            await on.client.get(f"http://127.0.0.1:{on.api.port}/without-a-rule")
+        await asyncio.to_thread(end.write_text, "now\n")
+
+        assert (await request).status_code == 200
 
 
 async def test_kubernetes_swaps_a_link_and_the_new_secret_is_used(folder: Path) -> None:

@@ -10,7 +10,7 @@ from clientcreds_proxy.config.yaml import Keys
 # Below these keys of the file a reference names a secret; elsewhere (`ca`, `client_id`) it does not.
 SECRETS = frozenset(
     {"client_secret", "key", "passphrase", "password", "secret", "proxy"}
-    | {"api_headers", "endpoint_params", "headers"}
+    | {"api_headers", "endpoint_params", "headers", "modifiers"}
 )
 _WITH_KEYS = ("tls", "assertion")  # their `key` is PEM text or a path
 

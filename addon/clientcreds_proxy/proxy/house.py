@@ -62,7 +62,7 @@ class House:
 
         Asked for twice at a time, it reads once.
         """
-        if self._reading is None:
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.get_running_loop().create_task(self._read_again())
         reading = self._reading
         try:
@@ -149,6 +149,8 @@ class House:
 
     def _reread(self, name: str) -> Reread:
         async def reread() -> SourceSpec | None:
+            if self._reading is not None:  # begun before: it may have seen the secret that was refused
+                await asyncio.wait((self._reading,))
             await self.reload()
             if name in self._unreadable:
                 raise SecretUnavailable(self._unreadable[name])
