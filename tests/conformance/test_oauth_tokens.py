@@ -274,6 +274,15 @@ async def test_each_resource_has_a_token_of_its_own() -> None:
     assert [seen.form["resource"] for seen in server.seen] == list(tokens)
 
 
+async def test_bound_token_serves_its_own_key_alone() -> None:
+    """J09: two sources that are equal but for their keys share no entry of the cache."""
+    clock = FakeClock()
+    bound, usual = a_spec(dpop=True), a_spec()
+
+    assert source_of(bound, clock).key != source_of(bound, clock).key
+    assert source_of(usual, clock).key == source_of(usual, clock).key
+
+
 def granted(_: Seen) -> Reply:
     """A token for an hour, whoever asks."""
     return Reply(body=b'{"access_token": "t", "token_type": "Bearer", "expires_in": 3600}')
