@@ -105,6 +105,7 @@ async def test_discovery_uses_the_plain_endpoint_where_there_is_no_alias() -> No
 
 
 async def test_discovery_looks_once_for_all_who_wait() -> None:
+    """H07."""
     server = Server(open=asyncio.Event())
 
     waiting = [asyncio.ensure_future(server.endpoint(a_source(name=f"s{n}"))) for n in range(50)]
