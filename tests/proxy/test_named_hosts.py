@@ -146,6 +146,7 @@ async def test_host_without_a_rule_keeps_its_own_certificate(world: World, autho
 
 
 async def test_plain_http_gets_no_token(world: World) -> None:
+    """D04."""
     async with dial(world.proxy.port) as line:
         answer = await line.get("http://api.test/a", "api.test")
     async with dial(world.proxy.port) as line:

@@ -220,6 +220,7 @@ async def test_discovery_does_not_wait_long_where_old_metadata_serves() -> None:
 
 
 async def test_discovery_warns_when_the_token_endpoint_moves_to_another_host() -> None:
+    """H08."""
     server = Server()
     await server.endpoint()
     server.clock.advance(3600)
