@@ -7,6 +7,7 @@ import trustme
 
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer
+from tests.simulators.http2_api import Http2Api
 
 
 @pytest.fixture(scope="session")
@@ -56,4 +57,13 @@ async def tls_api(authority: trustme.CA) -> AsyncIterator[Api]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
     async with Api().running(context) as server:
+        yield server
+
+
+@pytest.fixture
+async def http2_api(authority: trustme.CA) -> AsyncIterator[Http2Api]:
+    """An API that speaks HTTP/2 alone, for the name localhost."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    async with Http2Api().running(context) as server:
         yield server

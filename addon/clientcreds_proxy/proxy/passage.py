@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import http
 
@@ -14,10 +13,13 @@ from clientcreds_proxy.observe.log import AccessLine, TokenUse
 from clientcreds_proxy.proxy.facts import arrival_of
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.proxy.refusal import Refused
+from clientcreds_proxy.proxy.streams import has_unsent
 from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
 from clientcreds_proxy.rules.path import path_of
 from clientcreds_proxy.tokens.model import Obtained
 from clientcreds_proxy.tokens.source import TokenSource
+
+_LOOK_AGAIN_SECONDS = 0.01
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -81,7 +83,7 @@ class Passages:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._by_flow: WeakKeyDictionary[http.HTTPFlow, Passage] = WeakKeyDictionary()
-        self._empty = asyncio.Event()
+        self._ending: WeakSet[http.HTTPFlow] = WeakSet()
 
     def enter(self, flow: http.HTTPFlow, policy: Policy) -> Passage:
         """Begin to follow a request."""
@@ -94,15 +96,15 @@ class Passages:
         return self._by_flow.get(flow)
 
     def leave(self, flow: http.HTTPFlow) -> Passage | None:
-        """Follow it no longer."""
-        passage = self._by_flow.pop(flow, None)
-        if not self._by_flow:
-            self._empty.set()
-        return passage
+        """Follow it no longer; the last of its answer may still be on the way to the client."""
+        if flow.websocket is None:
+            self._ending.add(flow)
+        return self._by_flow.pop(flow, None)
 
     async def drained(self, seconds: float) -> None:
-        """Come back when every request is over, or after this long."""
-        self._empty.clear()
-        if self._by_flow:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), seconds)
+        """Come back when every answer is with its client, or after this long."""
+        deadline = self._clock() + seconds
+        while self._clock() < deadline:
+            if not (self._by_flow or any(flow.live for flow in self._ending) or has_unsent()):
+                return
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -111,18 +111,34 @@ def kept(flow: http.HTTPFlow, which: Which) -> int:
     return queued + sum(len(piece.data) for buffer in buffers for piece in buffer)
 
 
-def _place_of(flow: http.HTTPFlow) -> "tuple[layers.HttpLayer, HttpStream] | tuple[None, None]":
+def has_unsent() -> bool:
+    """Whether there is a client that has not taken all that is meant for it."""
+    for handler in ctx.master.addons.get("proxyserver").connections.values():
+        io = handler.transports.get(handler.client)
+        if io and io.writer and io.writer.transport.get_write_buffer_size():
+            return True
+        for layer in _http_layers(handler.layer.context.layers):
+            http2 = getattr(layer.connections.get(handler.client), "h2_conn", None)
+            if http2 is not None and any(http2.stream_buffers.values()):
+                return True
+    return False
+
+
+def _place_of(flow: http.HTTPFlow) -> tuple[layers.HttpLayer, HttpStream] | tuple[None, None]:
     """The layer of this flow and the one around it; nothing where its client has gone."""
     handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
-    places = _places_among(handler.layer.context.layers) if handler else iter(())
-    return next((place for place in places if getattr(place[1], "flow", None) is flow), (None, None))
+    for layer in _http_layers(handler.layer.context.layers) if handler else ():
+        for stream in layer.streams.values():
+            if getattr(stream, "flow", None) is flow:
+                return layer, stream
+    return None, None
 
 
-def _places_among(stack: "list[Layer]") -> "Iterator[tuple[layers.HttpLayer, HttpStream]]":
-    """All HTTP streams of a connection: below a CONNECT there are further layers, and streams in them."""
+def _http_layers(stack: "list[Layer]") -> Iterator[layers.HttpLayer]:
+    """All HTTP layers of a connection: below a CONNECT there are further ones."""
     for layer in stack:
         if isinstance(layer, layers.HttpLayer):
+            yield layer
             for stream in layer.streams.values():
-                yield layer, stream
                 inside = stream.context.layers
-                yield from _places_among(inside[inside.index(stream) + 1 :])
+                yield from _http_layers(inside[inside.index(stream) + 1 :])
