@@ -45,10 +45,10 @@ class Lane:
         return f"  {self.name}: {{{', '.join(filter(None, (own, extra)))}}}\n"
 
     def rule(self, extra: str) -> str:
-        """A rule of this name; `extra` is more of it, in YAML's flow style."""
+        """A rule of this name; `extra` is more of it, in YAML's flow style; PORT there is that of `api`."""
         ports = [self.api.port, self.tls_api.port, self.http2_api.port]
         own = f"name: {self.name}, match: {{host: localhost, port: {ports}}}, token_source: {self.name}"
-        return f"  - {{{', '.join(filter(None, (own, extra)))}}}\n"
+        return f"  - {{{', '.join(filter(None, (own, extra.replace('PORT', str(self.api.port)))))}}}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
