@@ -59,7 +59,7 @@ class ClientCreds:
     def running(self) -> None:
         """Listen on loopback only, look last at every request, follow the configuration."""
         ctx.master.addons.add(self._guard, self._certificates)
-        listen.bind_to_loopback()
+        listen.bind_to_loopback_soon()
         start.show_ruled_flows_only()
         if hasattr(self, "house"):
             self.house.follow()
