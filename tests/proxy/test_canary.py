@@ -30,6 +30,7 @@ SECRET = "canary+Secret/of&app="
 TOKEN = "canaryToken"
 PASSWORD = "canaryPassword"
 WRONG = "canaryWrongOne"
+API_KEY = "canaryApiKey"
 
 
 def shapes(value: str) -> Iterable[str]:
@@ -56,7 +57,11 @@ def rules(idp: AuthorizationServer, *ports: int, form: str = "json") -> str:
 version: 1
 log: {{format: {form}, level: debug}}
 token_sources:
-  idp: {{token_url: "{idp.token_url}", client_id: app, client_secret: "{SECRET}"}}
+  idp:
+    token_url: "{idp.token_url}"
+    client_id: app
+    client_secret: "{SECRET}"
+    api_headers: {{X-Key: {API_KEY}}}
 rules:
   - name: api
     match: {{host: localhost, port: {[*ports, 1]}}}
@@ -129,7 +134,7 @@ async def test_nothing_shows_in_logs_and_files(
             line.writer.close()
             await asyncio.wait_for(proxy.process.wait(), PATIENCE)
 
-    secrets = (SECRET, TOKEN, PASSWORD, WRONG)
+    secrets = (SECRET, TOKEN, PASSWORD, WRONG, API_KEY)
     assert [answer.status for answer in answers] == [407, 407, 502, 200, 502, 400, 200, 200]
     assert "/pending" in flows.read_text(errors="replace")
     assert "clientcreds-placeholder-" in har.read_text()
@@ -176,13 +181,14 @@ async def test_nothing_shows_in_mitmweb_while_a_request_is_pending(
 
     assert answer.status_code == 200
     assert api.tokens == [f"Bearer {TOKEN}1"]
+    assert api.seen[0].one("x-key") == API_KEY
     assert any("clientcreds-placeholder-" in text for text in pushed)
-    assert shown("".join(pushed), SECRET, TOKEN) == []
+    assert shown("".join(pushed), SECRET, TOKEN, API_KEY) == []
     for view in (pending, over):
         (flow,) = json.loads(view["flows"])
         assert flow["comment"] == "clientcreds rule=api token_source=idp token=fetched"
         assert all("clientcreds-placeholder-" in view[name] for name in ("flows", "dump", "curl", "raw"))
-        assert {name: shown(text, SECRET, TOKEN) for name, text in view.items()} == {
+        assert {name: shown(text, SECRET, TOKEN, API_KEY) for name, text in view.items()} == {
             name: [] for name in view
         }
 

@@ -1,5 +1,6 @@
 """Section 3.7: the token is in the bytes alone, in its own header, for its own destination."""
 
+import asyncio
 import os
 import shutil
 import ssl
@@ -17,7 +18,7 @@ from mitmproxy.proxy.layers.http import _http2, _http3
 from clientcreds_proxy.proxy.wire import PREFIX, Sealed, Wire, WireError
 from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.secret import Secret
-from tests.proxy.harness import ROOT, mitmdump
+from tests.proxy.harness import PATIENCE, ROOT, mitmdump
 from tests.proxy.lines import dial
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer
@@ -363,4 +364,21 @@ async def test_nothing_passes_after_the_script_could_not_be_loaded_again(
     assert [(answer.status, answer.reason) for answer in refused] == [(500, "internal_error")] * 4
     assert again.status == 200
     assert [request.target for request in api.seen] == ["/before", "/again"]
+    assert api.tokens == ["Bearer t1", "Bearer t2"]
+
+
+@pytest.mark.parametrize("when_present", ["replace", "keep", "refuse"])
+async def test_flow_that_is_played_again_gets_a_token_of_its_own(
+    idp: AuthorizationServer, api: Api, folder: Path, *, when_present: str
+) -> None:
+    """Section 3.6: the placeholder in a stored flow is no header of the client's."""
+    text = rules(idp, api.port) + f"    attach: {{when_present: {when_present}}}\n"
+    flows = folder / "flows"
+
+    async with mitmdump(text, "-w", str(flows), folder=folder) as proxy, proxy.client() as client:
+        await client.get(f"http://localhost:{api.port}/a")
+    async with mitmdump(text, "-C", str(flows), folder=folder, listens_at=None) as again:
+        await asyncio.wait_for(again.process.wait(), PATIENCE)
+
+    assert PREFIX.encode() in flows.read_bytes()
     assert api.tokens == ["Bearer t1", "Bearer t2"]

@@ -148,6 +148,7 @@ class ClientCreds:
             _hide_login(flow)
             return  # refused by mitmproxy, or by its proxyauth
         policy = self.house.policy
+        attach.remove_placeholders(flow.request)
         passage = self._passages.enter(flow, policy)
         attach.remove_what_is_ours(flow.request)
         if self._closing:

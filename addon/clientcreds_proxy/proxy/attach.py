@@ -11,7 +11,7 @@ from mitmproxy import http
 from clientcreds_proxy.errors import DestinationMismatch
 from clientcreds_proxy.proxy import facts, streams
 from clientcreds_proxy.proxy.passage import Passage
-from clientcreds_proxy.proxy.wire import Sealed, Wire
+from clientcreds_proxy.proxy.wire import PREFIX, Sealable, Sealed, Wire
 from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.rules.host import normalise, split_host_port
 from clientcreds_proxy.secret import Secret
@@ -20,6 +20,7 @@ from clientcreds_proxy.tokens.prover import Prover
 HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
 DPOP = "DPoP"  # the scheme of a token that is bound to a key, and the header of its proof (RFC 9449 §7.1)
 MEANT_FOR_US = ("Proxy-Authorization", "Proxy-Connection")
+_PLACEHOLDER = PREFIX.encode()
 ABOUT_THE_CONNECTION = ("close", "keep-alive", "upgrade")  # what `Connection` may say to the next hop
 
 
@@ -27,6 +28,13 @@ def remove_what_is_ours(request: http.Request) -> None:
     """Take out what a client says to its proxy: credentials, most of all. No server is to see them."""
     for name in MEANT_FOR_US:
         request.headers.pop(name, None)
+
+
+def remove_placeholders(request: http.Request) -> None:
+    """Take out what we put into a flow that mitmproxy plays again: it is no header of the client's."""
+    fields = request.headers.fields
+    if any(_PLACEHOLDER in value for _, value in fields):
+        request.headers.fields = tuple(field for field in fields if _PLACEHOLDER not in field[1])
 
 
 def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
@@ -53,13 +61,16 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
 
 
 def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire) -> None:
-    """Put a placeholder for the obtained token, and the source's `api_headers`, into the request."""
+    """Put placeholders for the obtained token and the source's `api_headers` into the request.
+
+    An API's key is as secret as a token: both may be references.
+    """
     if passage.obtained is None or decision.rule.token_source is None:
         return
     look_again(flow, decision, "a modifier")
     _put(flow.request, passage, decision, wire)
     for name, value in passage.policy.sources[decision.rule.token_source].spec.api_headers:
-        flow.request.headers[name] = value
+        flow.request.headers[name] = _sealed(Secret(value), name, flow.request, passage=passage, wire=wire)
 
 
 def attach_again(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
@@ -90,16 +101,21 @@ def _remove_what_connection_lists(request: http.Request) -> None:
 def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
     if passage.obtained is None:
         return
-    here = facts.as_mitmproxy_names_it(request)
     header, scheme = decision.rule.attach.header, decision.rule.attach.scheme
     token = passage.obtained.token.value
-    placeholder = wire.seal(Sealed(value=token, header=header, destination=here))
-    passage.placeholders.append(placeholder)
+    placeholder = _sealed(token, header, request, passage=passage, wire=wire)
     request.headers[header] = f"{scheme} {placeholder}".lstrip()
     if passage.source is not None and passage.source.spec.dpop:
         proof = partial(_proof, passage.source.prover, token)
-        request.headers[DPOP] = wire.seal(Sealed(value=proof, header=DPOP, destination=here))
-        passage.placeholders.append(request.headers[DPOP])
+        request.headers[DPOP] = _sealed(proof, DPOP, request, passage=passage, wire=wire)
+
+
+def _sealed(value: Sealable, header: str, request: http.Request, *, passage: Passage, wire: Wire) -> str:
+    """A placeholder for `value`, for this header and where this request goes."""
+    here = facts.as_mitmproxy_names_it(request)
+    placeholder = wire.seal(Sealed(value=value, header=header, destination=here))
+    passage.placeholders.append(placeholder)
+    return placeholder
 
 
 def _proof(prover: Prover, token: Secret, request: http.Request) -> Secret:

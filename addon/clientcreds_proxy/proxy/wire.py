@@ -30,6 +30,7 @@ _LENGTH = len(PREFIX) + 32  # and 32 hex digits
 
 Field = tuple[bytes, bytes]
 HeadWriter = Callable[[http.Request], bytes]
+Sealable = Secret | Callable[[http.Request], Secret]  # or what makes it, for the request as it is written
 HeaderLister = Callable[..., Generator[Any, Any, list[Field]]]
 
 
@@ -41,7 +42,7 @@ class WireError(ClientcredsError):
 class Sealed:
     """What a placeholder stands for, and the only place it may be swapped in."""
 
-    value: Secret | Callable[[http.Request], Secret]  # or what makes it, for the request as it is written
+    value: Sealable
     header: str
     destination: Destination  # as mitmproxy names it: `request.scheme`, `request.host`, `request.port`
 
