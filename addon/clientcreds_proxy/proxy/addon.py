@@ -19,6 +19,7 @@ from clientcreds_proxy.errors import Refusal, ShuttingDown
 from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, streams, tunnel
 from clientcreds_proxy.proxy.certificates import Certificates
 from clientcreds_proxy.proxy.credential import obtain
+from clientcreds_proxy.proxy.dispatch import use_table
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
@@ -55,10 +56,14 @@ class ClientCreds:
         if not hasattr(self, "house"):
             self.house = start.or_exit(lambda: House(start.config_path()))
         start.or_exit(lambda: start.check_options(self.house.policy))
+        fast = start.or_exit(start.wants_fast_dispatch)
+        if start.is_running():
+            use_table(ctx.master.addons, wanted=fast)
 
     def running(self) -> None:
         """Listen on loopback only, look last at every request, follow the configuration."""
         ctx.master.addons.add(self._guard, self._certificates)
+        use_table(ctx.master.addons, wanted=start.wants_fast_dispatch())
         listen.bind_to_loopback_soon()
         start.show_ruled_flows_only()
         if hasattr(self, "house"):
@@ -73,6 +78,7 @@ class ClientCreds:
                 ctx.master.addons.remove(last)
         if not self._closing:
             self._gone = True
+            use_table(ctx.master.addons, wanted=False)
             closed.stand_in(ctx.master.addons)
             self._wire.uninstall()  # before the next one is installed
         return asyncio.ensure_future(self._leave())

@@ -36,6 +36,12 @@ def add_options(loader: Loader) -> None:
         "",
         "The rules: a YAML file. Default: $CLIENTCREDS_CONFIG, clientcreds.yaml here, config/rules.yaml.",
     )
+    loader.add_option(
+        "clientcreds_fast_dispatch",
+        str,
+        "false",
+        "true: find the hooks of mitmproxy's addons by a table. Faster; see docs/configuration.md.",
+    )
     # mitmproxy's root logger is at DEBUG: these would print token URLs, and a line for every retry
     for name in ("httpx", "httpcore", "stamina"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -44,6 +50,14 @@ def add_options(loader: Loader) -> None:
 def config_path() -> Path:
     """The file that the options, the environment or the working directory name."""
     return find(ctx.options.clientcreds_config or None, environ=os.environ)
+
+
+def wants_fast_dispatch() -> bool:
+    """What the option says; raises a `StartError` for anything but true and false."""
+    said = str(ctx.options.clientcreds_fast_dispatch)
+    if said not in ("true", "false"):
+        raise StartError(f"clientcreds: clientcreds_fast_dispatch={said}: expected true or false")
+    return said == "true"
 
 
 def or_exit[T](step: Callable[[], T]) -> T:
