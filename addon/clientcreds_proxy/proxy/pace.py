@@ -9,8 +9,10 @@ second, so that two sides which wait for each other get on.
 import asyncio
 from asyncio import Transport
 from dataclasses import dataclass
+from typing import Any, cast
 
 from mitmproxy import ctx, http
+from mitmproxy.proxy.server import ConnectionIO
 
 from clientcreds_proxy.proxy.streams import Which, kept
 
@@ -47,24 +49,38 @@ class _Pace:
             return
         else:
             self.stopped = now if self.stopped is None else self.stopped
-            sender.pause_reading()
+            _stop(sender)
         if not self._is_over():
             self.look_later(LOOK_SECONDS)
 
-    def _go_on(self, sender: Transport) -> None:
+    def _go_on(self, sender: ConnectionIO) -> None:
         if self.stopped is not None:
             self.stopped = None
-            sender.resume_reading()
+            _transport(sender).resume_reading()
 
     def _is_over(self) -> bool:
         message = self.flow.request if self.which == "request" else self.flow.response
         return not self.flow.live or message is None or message.timestamp_end is not None
 
-    def _sender(self) -> Transport | None:
+    def _sender(self) -> ConnectionIO | None:
         flow = self.flow
         handler = ctx.master.addons.get("proxyserver").connections.get(flow.client_conn.id)
-        io = handler and handler.transports.get(
-            flow.client_conn if self.which == "request" else flow.server_conn
-        )
-        transport: Transport | None = io.writer.transport if io and io.writer else None
-        return transport
+        sending = flow.client_conn if self.which == "request" else flow.server_conn
+        io: ConnectionIO | None = handler.transports.get(sending) if handler else None
+        return io if io is not None and io.writer is not None else None
+
+
+def _stop(sender: ConnectionIO) -> None:
+    """Read no more from this side.
+
+    asyncio's reader stops its transport too, when it holds 128 KiB, and would let it go on as soon as those
+    are taken: it must not take our stop for its own.
+    """
+    _transport(sender).pause_reading()
+    if isinstance(sender.reader, asyncio.StreamReader):
+        sender.reader._paused = False  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _transport(side: ConnectionIO) -> Transport:
+    writer: Any = side.writer
+    return cast("Transport", writer.transport)
