@@ -1,6 +1,7 @@
 """Real programs: installed where that is allowed, started on free ports, ended with the tests."""
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
@@ -136,16 +137,19 @@ async def running_oidc_provider(
 
 
 def install_oidc_provider() -> None:
-    """Fetch what the lock file names, once."""
-    lock = (OIDC_PROVIDER / "package-lock.json").read_text()
-    installed = OIDC_PROVIDER / "node_modules" / "installed-package-lock.json"
-    if installed.exists() and installed.read_text() == lock:
-        return
-    command = [program("npm", "npm"), "ci", "--loglevel=error"]
-    done = subprocess.run(command, cwd=OIDC_PROVIDER, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"npm could not install node-oidc-provider:\n{done.stdout}{done.stderr}", pytrace=False)
-    installed.write_text(lock)
+    """Fetch what the lock file names, once, however many test processes ask for it."""
+    with (OIDC_PROVIDER / "package-lock.json").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lock = file.read()
+        installed = OIDC_PROVIDER / "node_modules" / "installed-package-lock.json"
+        if installed.exists() and installed.read_text() == lock:
+            return
+        command = [program("npm", "npm"), "ci", "--loglevel=error"]
+        done = subprocess.run(command, cwd=OIDC_PROVIDER, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = done.stdout + done.stderr
+            pytest.fail(f"npm could not install node-oidc-provider:\n{said}", pytrace=False)
+        installed.write_text(lock)
 
 
 def program(name: str, package: str) -> str:
