@@ -8,10 +8,12 @@ import click
 from clientcreds_proxy.cli.check import check
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.schema import schema
+from clientcreds_proxy.cli.serve import serve, web
 
 _EPILOG = """
 \b
 Examples:
+  clientcreds serve                    the proxy, on 127.0.0.1:8080
   clientcreds check                    the configuration that would be used
   clientcreds check team.yaml --strict warnings fail, too: for CI
   clientcreds schema > schema.json     for completion in editors
@@ -37,6 +39,8 @@ def commands(context: click.Context, config: str | None) -> None:
 
 commands.add_command(check)
 commands.add_command(schema)
+commands.add_command(serve)
+commands.add_command(web)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 import traceback
+from typing import TextIO
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
@@ -31,12 +32,14 @@ DRAIN_SECONDS = 10.0
 
 
 class ClientCreds:
-    """The addon: `addons = [ClientCreds()]`."""
+    """The addon: `addons = [ClientCreds()]`. A master of ours chooses how it stops, and where it logs to."""
 
     name = "clientcreds"
     house: House  # from `configure` on, before any connection; no property, for mitmproxy looks at those
 
-    def __init__(self) -> None:
+    def __init__(self, *, stop: start.Stop = start.exit_at_once, log_to: TextIO | None = None) -> None:
+        self._stop = stop
+        self._log_to = log_to
         self._wire = Wire()
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self)
@@ -49,14 +52,14 @@ class ClientCreds:
     def load(self, loader: Loader) -> None:
         """Name our options, and take our place at the wire."""
         start.add_options(loader)
-        start.or_exit(self._wire.install)
+        start.or_stop(self._wire.install, self._stop)
 
     def configure(self, updated: set[str]) -> None:  # noqa: ARG002 - mitmproxy's signature
         """Read the configuration when mitmproxy starts; refuse options that would expose a token."""
         if not hasattr(self, "house"):
-            self.house = start.or_exit(lambda: House(start.config_path()))
-        start.or_exit(lambda: start.check_options(self.house.policy))
-        fast = start.or_exit(start.wants_fast_dispatch)
+            self.house = start.or_stop(lambda: House(start.config_path(), log_to=self._log_to), self._stop)
+        start.or_stop(lambda: start.check_options(self.house.policy), self._stop)
+        fast = start.or_stop(start.wants_fast_dispatch, self._stop)
         if start.is_running():
             use_table(ctx.master.addons, wanted=fast)
 

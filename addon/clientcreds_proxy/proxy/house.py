@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from clientcreds_proxy.config.load import Config, attempt
 from clientcreds_proxy.errors import ConfigError, SecretUnavailable
@@ -34,12 +35,13 @@ LOOK_SECONDS = 1.0
 class House:
     """One configuration after the other, the tokens that outlive them, and the log."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the configuration; raises a `ConfigError`."""
+    def __init__(self, path: Path, *, log_to: TextIO | None = None) -> None:
+        """Read the configuration; raises a `ConfigError`. The log goes to stdout, or to `log_to`."""
         first = attempt(path)
         if first.config is None:
             raise ConfigError(first.problems)
         self._path = path
+        self._log_to = log_to
         self._files = first.files
         self._signature = _signature(first.files)
         self._unreadable: Mapping[str, str] = {}  # by token source, since the last reading
@@ -50,7 +52,7 @@ class House:
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
         self.policy = self._policy_of(first.config, None)
-        self.log = _log_of(first.config)
+        self.log = self._log_of(first.config)
 
     def follow(self) -> None:
         """Say what is open and look for changes from now on; needs a running event loop."""
@@ -111,7 +113,7 @@ class House:
         except start.StartError as error:
             return self._stay([str(error)])
         self.policy = policy
-        self.log = _log_of(read.config)
+        self.log = self._log_of(read.config)
         self._cache.keep_only({source.key for source in policy.sources.values()})
         self._cache.pardon()
         self._say_what_is_open()
@@ -171,6 +173,9 @@ class House:
         sizes = {"rules": len(config.rules), "token_sources": len(config.sources)}
         self.log.event("info", f"the rules are those of {self._path}", sizes)
 
+    def _log_of(self, config: Config) -> Log:
+        return Log(start.log_writer(self._log_to), form=config.log.format, level=config.log.level)
+
 
 def _signature(files: tuple[Path, ...]) -> tuple[object, ...]:
     """What changes when a file does, or the symbolic link that leads to it, or a folder gets another file."""
@@ -183,7 +188,3 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
-
-
-def _log_of(config: Config) -> Log:
-    return Log(start.log_writer(), form=config.log.format, level=config.log.level)

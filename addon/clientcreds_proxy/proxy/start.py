@@ -1,14 +1,17 @@
 """How the addon starts: its options, and every reason not to start, told in one readable message.
 
-The process ends on the spot, in `configure`: mitmproxy's own ways (an OptionsError, an error in the log)
-would add a traceback, and listen for a moment.
+As a script it ends the process on the spot, in `configure`: mitmproxy's own ways (an OptionsError, an error
+in the log) would add a traceback, and listen for a moment. A master of ours (`serve.py`) is given the reason
+as an exception.
 """
 
 import logging
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NoReturn, Protocol, TextIO
 
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
@@ -25,7 +28,15 @@ RULED_FLOWS = "~comment ^clientcreds"
 
 
 class StartError(ClientcredsError):
-    """A combination of mitmproxy's options that would expose a token."""
+    """The proxy does not start: options that would expose a token, a port that is taken."""
+
+
+class Stop(Protocol):
+    """How a start ends that can't succeed."""
+
+    def __call__(self, why: ClientcredsError, /) -> NoReturn:
+        """Raise it, or end the process."""
+        ...
 
 
 def add_options(loader: Loader) -> None:
@@ -60,19 +71,24 @@ def wants_fast_dispatch() -> bool:
     return said == "true"
 
 
-def or_exit[T](step: Callable[[], T]) -> T:
-    """What `step` gives, or the end of mitmproxy with the reason on stderr and nothing else."""
+def or_stop[T](step: Callable[[], T], stop: Stop) -> T:
+    """What `step` gives, or the end of mitmproxy, if it is only starting, in the way of `stop`."""
     try:
         return step()
     except ClientcredsError as error:
         if is_running():
             raise exceptions.OptionsError(str(error)) from error
-        print(error, file=sys.stderr)  # noqa: T201 - the log is not there yet
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # No `sys.exit`: the port is open already, and mitmproxy would serve, without us and with tracebacks,
-        # whoever connects while it shuts down.
-        os._exit(1)
+        stop(error)
+
+
+def exit_at_once(why: ClientcredsError) -> NoReturn:
+    """The end of the process, with the reason on stderr and nothing else."""
+    print(why, file=sys.stderr)  # noqa: T201 - the log is not there yet
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # No `sys.exit`: the port is open already, and mitmproxy would serve, without us and with tracebacks,
+    # whoever connects while it shuts down.
+    os._exit(1)
 
 
 def is_running() -> bool:
@@ -114,18 +130,18 @@ def show_ruled_flows_only() -> None:
         ctx.options.update(dumper_filter=RULED_FLOWS)
 
 
-def log_writer() -> Callable[[str, Level], None]:
-    """Where the log's lines go: stdout as they are, or mitmproxy's console, which owns the terminal."""
+def log_writer(out: TextIO | None) -> Callable[[str, Level], None]:
+    """Where the log's lines go: `out` (None: stdout) as they are, or the console, which owns the terminal."""
     if type(ctx.master).__module__.startswith("mitmproxy.tools.console"):
         return lambda line, level: logging.getLogger("clientcreds").log(_LOGGING[level], line)
-    return _write_line
+    return partial(_write_line, out)
 
 
-def _write_line(line: str, level: Level) -> None:
+def _write_line(out: TextIO | None, line: str, level: Level) -> None:
     verbosity = ctx.options.termlog_verbosity if "termlog_verbosity" in ctx.options else "info"  # `-q`: error
     least = {"warn": "warning", "alert": "warning"}.get(verbosity, verbosity)
     if LEVELS.index(level) >= LEVELS.index(least if least in LEVELS else "info"):
-        print(line, flush=True)  # noqa: T201 - this is the log
+        print(line, file=out, flush=True)
 
 
 _LOGGING: dict[Level, int] = {
