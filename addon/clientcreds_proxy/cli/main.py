@@ -6,6 +6,7 @@ import sys
 import click
 
 from clientcreds_proxy.cli.check import check
+from clientcreds_proxy.cli.explain import explain
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.schema import schema
 from clientcreds_proxy.cli.serve import serve, web
@@ -16,6 +17,7 @@ Examples:
   clientcreds serve                    the proxy, on 127.0.0.1:8080
   clientcreds check                    the configuration that would be used
   clientcreds check team.yaml --strict warnings fail, too: for CI
+  clientcreds explain GET https://…    which rule, and what it would do
   clientcreds schema > schema.json     for completion in editors
 
 \b
@@ -38,6 +40,7 @@ def commands(context: click.Context, config: str | None) -> None:
 
 
 commands.add_command(check)
+commands.add_command(explain)
 commands.add_command(schema)
 commands.add_command(serve)
 commands.add_command(web)

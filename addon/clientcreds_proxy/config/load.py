@@ -23,6 +23,7 @@ from clientcreds_proxy.config.rule import client_list
 from clientcreds_proxy.errors import ConfigError, Problem
 from clientcreds_proxy.rules.host import split_host_port
 from clientcreds_proxy.rules.model import ClientList, Rule
+from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import SourceSpec
 
 
@@ -48,6 +49,7 @@ class Config:
     log: Log
     files: tuple[Path, ...]  # absolute: when one of them changes, this is out of date
     warnings: tuple[Problem, ...]  # in file order
+    secrets: tuple[Secret, ...]  # what references gave: whoever shows parts of this leaves them out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     if settings is None or found:
         return Attempt(config=None, problems=found, files=files, unreadable=assembly.unreadable)
     warnings = _sorted([part.report.warnings for part in parts])
-    config = _config(settings, assembly, files, warnings)
+    config = _config(settings, assembly, files, warnings, secrets=references.values)
     return Attempt(config=config, problems=(), files=files, unreadable={})
 
 
@@ -120,7 +122,12 @@ def _sorted(found: list[list[Problem]]) -> tuple[Problem, ...]:
 
 
 def _config(
-    settings: keys.MainFile, assembly: Assembly, files: tuple[Path, ...], warnings: tuple[Problem, ...]
+    settings: keys.MainFile,
+    assembly: Assembly,
+    files: tuple[Path, ...],
+    warnings: tuple[Problem, ...],
+    *,
+    secrets: tuple[Secret, ...],
 ) -> Config:
     return Config(
         rules=tuple(assembly.rules),
@@ -133,6 +140,7 @@ def _config(
         log=Log(format=settings.log.format, level=settings.log.level),
         files=files,
         warnings=warnings,
+        secrets=secrets,
     )
 
 

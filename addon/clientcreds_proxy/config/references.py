@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clientcreds_proxy.config.lookup import Found, Keyring, Lookup, UnresolvedError, system_keyring
 from clientcreds_proxy.config.yaml import Keys
+from clientcreds_proxy.secret import Secret
 
 _PIECE = re.compile(r"\$\$\{|\$\{(?P<kind>[A-Za-z0-9_-]*)(?P<colon>:?)(?P<rest>[^{}]*)(?P<end>\}?)")
 _KINDS = {
@@ -66,6 +67,12 @@ class References:
     def files(self) -> list[Path]:
         """Those that gave a value, or should have."""
         return self._lookup.files
+
+    @property
+    def values(self) -> tuple[Secret, ...]:
+        """What they gave."""
+        found = (known.value for known in self._known.values() if isinstance(known, Found))
+        return tuple(Secret(value) for value in dict.fromkeys(found) if value)
 
     def resolve(self, text: str, directory: Path) -> Resolved:
         """`text` with its references replaced; UnresolvedError for a bad one.

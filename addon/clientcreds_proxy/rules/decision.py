@@ -86,7 +86,7 @@ class Gate:
         facts = arrival.facts
         if finding is None:
             self._admit_client(arrival, None)
-            self._unmatched(f"no rule names {_shown(facts.destination)}")
+            self._unmatched(f"no rule names {facts.destination.authority}")
             return None
         rule = finding.rule
         upgraded = rule is not None and rule.upgrade_to_https
@@ -96,7 +96,7 @@ class Gate:
             agree(facts.destination, server_name=arrival.server_name, host_header=name)
         self.book.refuse_ambiguous(facts, rule)
         if rule is None:
-            self._unmatched(f"no rule for {facts.method} of this path at {_shown(facts.destination)}")
+            self._unmatched(f"no rule for {facts.method} of this path at {facts.destination.authority}")
             return None
         credential: Credential = "none" if finding.preflight else _credential(rule, arrival)
         if credential == "attach":
@@ -142,7 +142,3 @@ def _refuse_exposed(arrival: Arrival, destination: Destination, rule: Rule) -> N
         raise UpstreamNotVerified(
             "ssl_insecure or validate_inbound_headers=false is set: a token goes to loopback only"
         )
-
-
-def _shown(destination: Destination) -> str:
-    return f"{destination.host}:{destination.port}"

@@ -18,6 +18,11 @@ class Destination:
     host: str
     port: int
 
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in a URL: IPv6 in brackets, no port left out."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:

@@ -1,0 +1,239 @@
+"""What the proxy would do with a request, found out by the code that does it, on a request that nobody sends.
+
+No token is fetched: one that stands for it is attached. So what depends on the token's claims, or on whether
+there is one, is not decided here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Literal
+
+from mitmproxy import http
+
+from clientcreds_proxy.errors import Refusal
+from clientcreds_proxy.martian.message import Headers
+from clientcreds_proxy.proxy import attach, facts, tunnel
+from clientcreds_proxy.proxy.fail_closed import or_refuse
+from clientcreds_proxy.proxy.imagined import Imagined, connect_flow, request_flow
+from clientcreds_proxy.proxy.passage import Passage
+from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.proxy.wire import PREFIX, Wire
+from clientcreds_proxy.rules.cross_site import preflight_method
+from clientcreds_proxy.rules.decision import Arrival, Credential, Decision, Finding
+from clientcreds_proxy.rules.model import Destination, Rule
+from clientcreds_proxy.rules.verdicts import Verdict, verdicts
+from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.model import Instant, Obtained, Token
+
+_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+Verdicts = tuple[Verdict, ...]
+Outcome = Literal[
+    "refused",
+    "passes",  # a rule won it
+    "unchanged",  # no rule did, and it passes as it is
+    "tunnelled",  # the same, and the proxy does not look into its TLS
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that the API sees otherwise than the client wrote it."""
+
+    what: str  # `target`, `destination`, or the name of a header
+    before: str | None = None  # None: it was not there
+    after: str | None = None  # None: it is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A header that is put in as the bytes are written; its value is a secret."""
+
+    header: str
+    shown: str  # `Bearer ***`
+    what: Literal["token", "proof", "api_headers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What would become of a request."""
+
+    outcome: Outcome
+    destination: Destination  # that it leaves for, where it does
+    rule: Rule | None = None  # that won
+    credential: Credential = "none"
+    preflight: bool = False
+    refusal: Refusal | None = None
+    at_connect: bool = False  # refused before there is a request
+    bug: str | None = None  # what an `internal_error` is about
+    attached: tuple[Attached, ...] = ()
+    changes: tuple[Change, ...] = ()
+    rules: Verdicts = ()
+
+
+def explain(policy: Policy, imagined: Imagined) -> Explanation:
+    """What would become of it; raises a `NotARequest` where there can be no such request."""
+    flow = request_flow(imagined)
+    arrival = facts.arrival_of(flow)
+    finding = policy.gate.find(arrival)
+    known = _Known(policy=policy, arrival=arrival, finding=finding)
+    if imagined.url.destination.scheme == "https":
+        before = _connect(known, imagined)
+        if before is not None:
+            return before
+    return _request(known, flow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    policy: Policy
+    arrival: Arrival
+    finding: Finding | None
+
+    def so(self, outcome: Outcome, **more: object) -> Explanation:
+        """An explanation with what is always said."""
+        finding = self.finding
+        rule = finding.rule if finding else None
+        asked = self.arrival.facts
+        if finding is not None and finding.preflight:
+            method = preflight_method(asked.method, self.arrival.headers)
+            asked = replace(asked, method=method or asked.method)
+        hidden = _Hidden.of(self.policy, None)
+        said = verdicts(self.policy.gate.book.rules, asked, rule)
+        start = Explanation(
+            outcome=outcome,
+            destination=finding.destination if finding else asked.destination,
+            rule=rule,
+            preflight=finding is not None and finding.preflight,
+            rules=tuple(replace(each, why=hidden.text(each.why)) for each in said),
+        )
+        return replace(start, **more)  # type: ignore[arg-type]
+
+    def refused(
+        self, refused: Sequence[Refusal], bugs: Sequence[Exception], *, at_connect: bool = False
+    ) -> Explanation:
+        """The same for a refusal; `bugs` is what a bug of ours raised."""
+        bug = _Hidden.of(self.policy, None).text(str(bugs[0])) if bugs else None
+        return self.so("refused", refusal=refused[0], at_connect=at_connect, bug=bug)
+
+
+def _connect(known: _Known, imagined: Imagined) -> Explanation | None:
+    """What becomes of the tunnel; None where the request inside decides."""
+    flow = connect_flow(imagined)
+    refused: list[Refusal] = []
+    bugs: list[Exception] = []
+    with or_refuse(refused.append, bugs.append):
+        tunnel.admit_connect(flow, known.policy)
+    if refused:
+        return known.refused(refused, bugs, at_connect=True)
+    if known.finding is None and known.policy.intercepts_ruled_only:
+        return known.so("tunnelled")
+    return None
+
+
+def _request(known: _Known, flow: http.HTTPFlow) -> Explanation:
+    refused: list[Refusal] = []
+    bugs: list[Exception] = []
+    decided: list[Decision | None] = []
+    sent = flow.request.copy()
+    with or_refuse(refused.append, bugs.append):
+        decided.append(_send(known, flow))
+    if refused:
+        return known.refused(refused, bugs)
+    decision = decided[0]
+    hidden = _Hidden.of(known.policy, decision)
+    return known.so(
+        "passes" if decision else "unchanged",
+        credential=decision.credential if decision else "none",
+        attached=tuple(_attached(flow.request, decision) if decision else ()),
+        changes=tuple(_changes(sent, flow.request, hidden)),
+    )
+
+
+def _send(known: _Known, flow: http.HTTPFlow) -> Decision | None:
+    """As `ClientCreds.requestheaders` has it, but for the token."""
+    passage = Passage(arrival=known.arrival, policy=known.policy, started=0, finding=known.finding)
+    attach.remove_what_is_ours(flow.request)
+    decision = passage.decision = known.policy.gate.admit(known.arrival, known.finding)
+    if decision is not None:
+        _stand_in(passage, decision)
+        attach.prepare(flow, passage, decision)
+        attach.attach(flow, passage, decision, Wire())
+    return decision
+
+
+def _stand_in(passage: Passage, decision: Decision) -> None:
+    """What `credential.obtain` does, without asking anybody."""
+    if decision.credential == "attach":
+        token = Token(value=Secret("imagined"), lifetime=None, requested=Instant(boot=0, wall=0))
+        passage.obtained = Obtained(token=token, how="cached", key="")
+
+
+def _attached(request: http.Request, decision: Decision) -> Iterator[Attached]:
+    for name, value in request.headers.items(multi=True):
+        if PREFIX not in value:
+            continue
+        shown = f"{value.partition(PREFIX)[0]}***"
+        if name.lower() == decision.rule.attach.header.lower():
+            yield Attached(header=name, shown=shown, what="token")
+        else:
+            proof = name == attach.DPOP and decision.rule.attach.scheme == attach.DPOP
+            yield Attached(header=name, shown=shown, what="proof" if proof else "api_headers")
+
+
+def _changes(before: http.Request, after: http.Request, hidden: "_Hidden") -> Iterator[Change]:
+    was, now = facts.as_mitmproxy_names_it(before), facts.as_mitmproxy_names_it(after)
+    if was != now:
+        yield Change(what="destination", before=_shown(was), after=_shown(now))
+    if before.path != after.path:
+        yield Change(what="target", before=before.path, after=hidden.text(after.path))
+    left = [field for field in _fields(after) if PREFIX not in field[1]]
+    for change in _header_changes(_fields(before), left):
+        yield Change(
+            what=change.what,
+            before=hidden.value(change.what, change.before),
+            after=hidden.value(change.what, change.after),
+        )
+
+
+def _header_changes(before: Headers, after: Sequence[tuple[str, str]]) -> Iterator[Change]:
+    names = {name.lower(): name for name, _ in (*after, *before)}
+    for key, name in names.items():
+        was = [value for other, value in before if other.lower() == key]
+        now = [value for other, value in after if other.lower() == key]
+        for old, new in zip_longest(was, now):
+            if old != new:
+                yield Change(what=name, before=old, after=new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hidden:
+    """What an explanation does not show: credentials, and what references of the configuration gave."""
+
+    headers: frozenset[str]
+    secrets: tuple[Secret, ...]
+
+    @classmethod
+    def of(cls, policy: Policy, decision: Decision | None) -> "_Hidden":
+        attached = {decision.rule.attach.header.lower()} if decision else set()
+        return cls(headers=_CREDENTIALS | attached, secrets=policy.config.secrets)
+
+    def value(self, header: str, value: str | None) -> str | None:
+        """A header's value."""
+        if value is None:
+            return None
+        return "***" if header.lower() in self.headers else self.text(value)
+
+    def text(self, text: str) -> str:
+        """Any text, without the secrets in it."""
+        for secret in self.secrets:
+            text = text.replace(secret.reveal(), "***")
+        return text
+
+
+def _fields(request: http.Request) -> Headers:
+    return tuple(request.headers.items(multi=True))
+
+
+def _shown(place: Destination) -> str:
+    return f"{place.scheme}://{place.authority}"
