@@ -5,6 +5,7 @@ rules/    which rule is a request's? Pure.
 tokens/   a token for it: one fetch at a time, renewed ahead, failures remembered. Pure but for its edges
 martian/  what a rule changes in requests and responses, with Martian's names. Pure
 proxy/    mitmproxy's hooks: they put one request through the rooms above and refuse what fails
+migrate/  configurations of other gateways -> one of ours
 observe/  what one can see of it: the access log
 cli/      the `clientcreds` command
 demo/     an authorization server and a protected API on loopback, for `scripts/demo` and the tests

@@ -7,6 +7,7 @@ import click
 
 from clientcreds_proxy.cli.check import check
 from clientcreds_proxy.cli.explain import explain
+from clientcreds_proxy.cli.import_ import import_
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.schema import schema
 from clientcreds_proxy.cli.serve import serve, web
@@ -19,6 +20,7 @@ Examples:
   clientcreds check team.yaml --strict warnings fail, too: for CI
   clientcreds explain GET https://…    which rule, and what it would do
   clientcreds schema > schema.json     for completion in editors
+  clientcreds import krakend krakend.json -o clientcreds.yaml
 
 \b
 Exit codes:
@@ -41,6 +43,7 @@ def commands(context: click.Context, config: str | None) -> None:
 
 commands.add_command(check)
 commands.add_command(explain)
+commands.add_command(import_)
 commands.add_command(schema)
 commands.add_command(serve)
 commands.add_command(web)

@@ -110,22 +110,32 @@ class Document:
 
 def parse(text: str, *, loader: type = LOADER) -> Document:
     """The document in `text`; an empty text is the value None. YamlError where it can't be read."""
+    return _compose(text, loader, many=False)[0]
+
+
+def parse_all(text: str) -> tuple[Document, ...]:
+    """Every document in `text`, as Kubernetes strings its resources together; at least one."""
+    return _compose(text, LOADER, many=True)
+
+
+def _compose(text: str, loader: type, *, many: bool) -> tuple[Document, ...]:
     _refuse_unprintable(text)
-    composer = _Composer()
+    composer = _Composer(many=many)
     try:
         for event in yaml.parse(text, Loader=loader):
             composer.take(event)
     except yaml.MarkedYAMLError as error:
         raise _readable(error, text) from None  # its own text quotes the file
-    root = composer.root or Node(line=1, column=1)
-    return Document(root=root, is_faulty=composer.is_faulty)
+    roots = composer.roots or [Node(line=1, column=1)]
+    return tuple(Document(root=root, is_faulty=composer.is_faulty) for root in roots)
 
 
 class _Composer:
-    """The nodes of one document, event by event; nothing in it recurses."""
+    """The nodes of a text's documents, event by event; nothing in it recurses."""
 
-    def __init__(self) -> None:
-        self.root: Node | None = None
+    def __init__(self, *, many: bool) -> None:
+        self.roots: list[Node] = []
+        self._many = many
         self._anchors: dict[str, Node] = {}
         self.is_faulty = False
         self._open: list[tuple[Node, list[Node]]] = []  # collections, and what was read of each so far
@@ -140,8 +150,13 @@ class _Composer:
             self._end(is_mapping=isinstance(event, yaml.MappingEndEvent))
         elif isinstance(event, yaml.AliasEvent):
             self._add(self._anchored(event))
-        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._start(event)
+
+    def _start(self, event: yaml.DocumentStartEvent) -> None:
+        if self.roots and not self._many:
             raise YamlError(*_position(event), "a second document begins here; expected a single one")
+        self._anchors.clear()
 
     def _begin(self, event: yaml.CollectionStartEvent) -> None:
         node = self._new(event)
@@ -165,7 +180,7 @@ class _Composer:
         if self._open:
             self._open[-1][1].append(node)
         else:
-            self.root = node
+            self.roots.append(node)
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:
         found = self._anchors.get(event.anchor or "")

@@ -34,10 +34,11 @@ def _taker_of(rule: Rule, index: RuleIndex) -> Rule | None:
     query = [(name, value) for name, values in rule.match.query for value in list(values)[:1]]
     candidates = index.candidates(_one_of(rule.match.hosts[0]), port, segments, query)
     earlier = takewhile(lambda candidate: candidate is not rule, candidates)
-    return next((candidate for candidate in earlier if _takes_all(candidate, rule)), None)
+    return next((candidate for candidate in earlier if takes_all(candidate, rule)), None)
 
 
-def _takes_all(earlier: Rule, later: Rule) -> bool:
+def takes_all(earlier: Rule, later: Rule) -> bool:
+    """Whether every request that `later` is for is one of `earlier`, too."""
     outer, inner = earlier.match, later.match
     return (
         all(any(_host_within(host, other) for other in outer.hosts) for host in inner.hosts)

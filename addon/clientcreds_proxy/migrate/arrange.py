@@ -1,0 +1,146 @@
+"""The rules of a draft in an order in which each of them wins what is its own.
+
+A gateway chooses by the URL that its clients call; here the API's own decides, where two routes may meet.
+Rules that differ in their methods alone become one, the narrower of two rules goes first, and of two that
+want the same requests the first one in the file gets them, which is reported.
+"""
+
+from dataclasses import dataclass, replace
+
+from clientcreds_proxy.migrate.draft import Draft, Rule
+from clientcreds_proxy.rules import model
+from clientcreds_proxy.rules.pattern import HostPattern, PatternError, parse_host, parse_path
+from clientcreds_proxy.rules.shadow import takes_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A rule as the proxy would match it: one for each port."""
+
+    rule: Rule
+    parts: tuple[model.Rule, ...]
+
+    @property
+    def hosts(self) -> set[tuple[HostPattern, model.Scheme | None, int | None]]:
+        """Every host with its scheme and port."""
+        return {
+            (host, scheme, port)
+            for part in self.parts
+            for host in part.match.hosts
+            for scheme in part.match.schemes or ("http", "https")
+            for port in (part.match.ports if isinstance(part.match.ports, frozenset) else (None,))
+        }
+
+    def within(self, outer: "Built") -> bool:
+        """Whether the other one takes all requests of this one."""
+        return all(any(takes_all(taker, part) for taker in outer.parts) for part in self.parts)
+
+    def meets(self, other: "Built") -> bool:
+        """Whether both are for the same host, path, query and method."""
+        mine, others = self.parts[0].match, other.parts[0].match
+        return (
+            {path.segments for path in mine.paths} == {path.segments for path in others.paths}
+            and dict(mine.query) == dict(others.query)
+            and not (mine.methods and others.methods and mine.methods.isdisjoint(others.methods))
+            and not self.hosts.isdisjoint(other.hosts)
+        )
+
+
+def arrange(draft: Draft) -> None:
+    """Order the rules, merge equal ones, switch off those that can't win."""
+    off = [rule for rule in draft.rules if rule.off is not None]
+    ordered: list[Built] = []
+    for rule in _merged([rule for rule in draft.rules if rule.off is None]):
+        try:
+            built = Built(rule=rule, parts=_build(rule))
+        except PatternError as error:
+            rule.off = str(error)
+            rule.at.lost(rule.off)
+        else:
+            _settle(built, ordered)
+        if rule.off is not None and not rule.is_plain:
+            off.append(rule)
+    draft.rules[:] = [*(built.rule for built in _needed(ordered)), *off]
+
+
+def _merged(rules: list[Rule]) -> list[Rule]:
+    """Rules that differ in their methods alone, as one."""
+    kept: list[Rule] = []
+    by_place: dict[object, list[Rule]] = {}
+    for rule in rules:
+        others = by_place.setdefault((rule.match.hosts, rule.match.paths), [])
+        twin = next((other for other in others if _alike(other, rule)), None)
+        if twin is None:
+            kept.append(rule)
+            others.append(rule)
+        else:
+            mine, its = rule.match.methods, twin.match.methods
+            methods = tuple(dict.fromkeys((*its, *mine))) if mine and its else ()
+            twin.match = replace(twin.match, methods=methods)
+    return kept
+
+
+def _alike(one: Rule, other: Rule) -> bool:
+    return (
+        replace(one.match, methods=()) == replace(other.match, methods=())
+        and one.source is other.source
+        and one.keys == other.keys
+    )
+
+
+def _settle(new: Built, ordered: list[Built]) -> None:
+    """Put a rule before the first that would take its requests, unless these are that rule's, too."""
+    rivals = [other for other in ordered if new.meets(other)]
+    for other in rivals:
+        if other.rule.is_plain and not new.rule.is_plain:
+            ordered.remove(other)
+            _contest(other.rule, new.rule)
+            continue
+        if not new.rule.is_plain or not other.rule.is_plain:
+            _contest(new.rule, other.rule)
+        if new.within(other):
+            new.rule.off = f"{other.rule.at.where} is for the same requests, and the first rule wins"
+            return
+    places = (index for index, other in enumerate(ordered) if other not in rivals and new.within(other))
+    ordered.insert(next(places, len(ordered)), new)
+
+
+def _contest(loser: Rule, winner: Rule) -> None:
+    what = "without a token" if loser.is_plain else "with another token or other modifiers"
+    loser.at.lost(
+        f"the same host, path and method as {winner.at.where}, {what}: a request does not tell which of the "
+        "two is meant, so the other one gets all of them"
+    )
+
+
+def _needed(ordered: list[Built]) -> list[Built]:
+    """Without the plain rules that keep their requests from nobody."""
+    return [
+        each
+        for index, each in enumerate(ordered)
+        if not each.rule.is_plain
+        or any(each.within(later) for later in ordered[index + 1 :] if not later.rule.is_plain)
+    ]
+
+
+def _build(rule: Rule) -> tuple[model.Rule, ...]:
+    by_port: dict[int | None, list[HostPattern]] = {}
+    for text in rule.match.hosts:
+        pattern, port = parse_host(text)
+        by_port.setdefault(port, []).append(pattern)
+    schemes: tuple[model.Scheme, ...] = ("http", "https")
+    return tuple(
+        model.Rule(
+            name=rule.hint,
+            match=model.Match(
+                hosts=tuple(hosts),
+                paths=tuple(parse_path(path) for path in rule.match.paths),
+                methods=frozenset(rule.match.methods),
+                schemes=frozenset(scheme for scheme in schemes if scheme in rule.match.schemes),
+                ports=frozenset({port}) if port else None,
+                query=tuple((name, frozenset(values)) for name, values in rule.match.query.items()),
+            ),
+            upgrade_to_https=rule.keys.get("upgrade_to_https") is True,
+        )
+        for port, hosts in by_port.items()
+    )
