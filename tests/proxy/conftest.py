@@ -1,5 +1,5 @@
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,14 @@ from tests.simulators.http2_api import Http2Api
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"  # for the whole session, so that a proxy may serve all tests of a module
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps proxies in this process out of the user's runtime directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ async def mitmdump(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONUNBUFFERED": "1", **(environ or {})},
+        env={**environment(folder), **(environ or {})},
         limit=2**24,
     )
     proxy = Proxy(port=port, confdir=confdir, process=process)
@@ -131,6 +131,16 @@ async def mitmdump(
             process.terminate()
         await asyncio.wait_for(process.wait(), PATIENCE)
         await listening
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What a program of a test sees of the world: nothing but this folder."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 async def free_port() -> int:

@@ -11,11 +11,13 @@ from clientcreds_proxy.cli.import_ import import_
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.schema import schema
 from clientcreds_proxy.cli.serve import serve, web
+from clientcreds_proxy.cli.status import purge, reload, status
 
 _EPILOG = """
 \b
 Examples:
   clientcreds serve                    the proxy, on 127.0.0.1:8080
+  clientcreds status                   how that proxy is
   clientcreds check                    the configuration that would be used
   clientcreds check team.yaml --strict warnings fail, too: for CI
   clientcreds explain GET https://…    which rule, and what it would do
@@ -47,6 +49,9 @@ commands.add_command(import_)
 commands.add_command(schema)
 commands.add_command(serve)
 commands.add_command(web)
+commands.add_command(status)
+commands.add_command(reload)
+commands.add_command(purge)
 
 
 def main() -> None:

@@ -5,8 +5,9 @@ when they are wrong.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -48,6 +49,7 @@ class Config:
     status_listen: tuple[str, int] | None  # None: no status server
     log: Log
     files: tuple[Path, ...]  # absolute: when one of them changes, this is out of date
+    fingerprint: str  # of its text and its includes': `cat FILE … | sha256sum | cut -c1-8`
     warnings: tuple[Problem, ...]  # in file order
     secrets: tuple[Secret, ...]  # what references gave: whoever shows parts of this leaves them out
 
@@ -93,8 +95,7 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     files = tuple(dict.fromkeys(file.absolute() for file in watched))
     if settings is None or found:
         return Attempt(config=None, problems=found, files=files, unreadable=assembly.unreadable)
-    warnings = _sorted([part.report.warnings for part in parts])
-    config = _config(settings, assembly, files, warnings, secrets=references.values)
+    config = _config(settings, assembly, files, parts, secrets=references.values)
     return Attempt(config=config, problems=(), files=files, unreadable={})
 
 
@@ -125,7 +126,7 @@ def _config(
     settings: keys.MainFile,
     assembly: Assembly,
     files: tuple[Path, ...],
-    warnings: tuple[Problem, ...],
+    parts: Sequence[Part],
     *,
     secrets: tuple[Secret, ...],
 ) -> Config:
@@ -139,7 +140,8 @@ def _config(
         status_listen=_address(settings.status),
         log=Log(format=settings.log.format, level=settings.log.level),
         files=files,
-        warnings=warnings,
+        fingerprint=sha256(b"".join(part.content for part in parts)).hexdigest()[:8],
+        warnings=_sorted([part.report.warnings for part in parts]),
         secrets=secrets,
     )
 

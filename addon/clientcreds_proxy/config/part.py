@@ -20,6 +20,7 @@ class Part:
     """A file's values as plain mappings, lists and scalars; empty where it could not be read."""
 
     path: Path
+    content: bytes
     values: Mapping[str, object]
     place: Place
 
@@ -32,9 +33,11 @@ class Part:
 def read_part(path: Path, references: References) -> Part:
     """The file at `path`, its problems in its report."""
     report = Report(str(path))
+    content = b""
     values: object = {}
     try:
-        document = parse(_decoded(_content(path)))
+        content = _content(path)
+        document = parse(_decoded(content))
     except YamlError as error:
         report.place((), error.line, error.column, error.message)
     else:
@@ -42,7 +45,7 @@ def read_part(path: Path, references: References) -> Part:
         values = _values(document, report, references, path.parent)
     files = PemFiles(directory=path.parent, references=references)
     place = Place(path=(), report=report, files=files)
-    return Part(path=path, values=values if isinstance(values, dict) else {}, place=place)
+    return Part(path=path, content=content, values=values if isinstance(values, dict) else {}, place=place)
 
 
 def _content(path: Path) -> bytes:

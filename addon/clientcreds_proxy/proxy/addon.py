@@ -26,6 +26,7 @@ from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
 from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage, Passages
+from clientcreds_proxy.proxy.status import StatusServer
 from clientcreds_proxy.proxy.wire import Wire
 
 DRAIN_SECONDS = 10.0
@@ -44,6 +45,7 @@ class ClientCreds:
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self)
         self._certificates = Certificates(lambda: self.house.policy, self.report)
+        self._status: StatusServer | None = None
         self._closing = False  # the proxy ends
         self._gone = False  # another instance takes over: the script was touched
 
@@ -71,6 +73,8 @@ class ClientCreds:
         start.show_ruled_flows_only()
         if hasattr(self, "house"):
             self.house.follow()
+            self._status = StatusServer(self.house, self.report)
+            self._status.start()
             closed.step_aside(ctx.master.addons)
 
     def done(self) -> "asyncio.Task[None] | None":
@@ -79,8 +83,12 @@ class ClientCreds:
         for last in (self._guard, self._certificates):
             if last.name in ctx.master.addons.lookup:
                 ctx.master.addons.remove(last)
+        if self._status is not None:
+            self._status.shut()
         if not self._closing:
             self._gone = True
+            if self._status is not None:
+                self._status.close()  # the next one wants its port
             use_table(ctx.master.addons, wanted=False)
             closed.stand_in(ctx.master.addons)
             self._wire.uninstall()  # before the next one is installed
@@ -90,6 +98,8 @@ class ClientCreds:
         if self._closing:
             await self._passages.drained(DRAIN_SECONDS)
             self._wire.uninstall()
+        if self._status is not None:
+            await self._status.aclose()
         if hasattr(self, "house"):
             await self.house.aclose()
 
@@ -109,7 +119,7 @@ class ClientCreds:
 
         def refuse(refused: Refusal) -> None:
             flow.response = refusal.answer_connect(refusal.Refused(refusal=refused))
-            self.house.log.access(tunnel.line_of(flow, refused))
+            self.house.access(tunnel.line_of(flow, refused))
 
         if flow.response:
             _hide_login(flow)
@@ -244,7 +254,7 @@ class ClientCreds:
         if passage is None:
             return
         self._forget(passage)
-        self.house.log.access(passage.line(status=status, broken=broken, now=time.monotonic()))
+        self.house.access(passage.line(status=status, broken=broken, now=time.monotonic()))
 
     def _forget(self, passage: Passage) -> None:
         while passage.placeholders:

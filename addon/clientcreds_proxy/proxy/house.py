@@ -13,7 +13,9 @@ from typing import TextIO
 from clientcreds_proxy.config.load import Config, attempt
 from clientcreds_proxy.errors import ConfigError, SecretUnavailable
 from clientcreds_proxy.observe.events import tell
-from clientcreds_proxy.observe.log import Log
+from clientcreds_proxy.observe.log import AccessLine, Log
+from clientcreds_proxy.observe.record import Record
+from clientcreds_proxy.observe.status import Reload
 from clientcreds_proxy.proxy import start
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.rules.decision import Gate
@@ -40,7 +42,7 @@ class House:
         first = attempt(path)
         if first.config is None:
             raise ConfigError(first.problems)
-        self._path = path
+        self.path = path
         self._log_to = log_to
         self._files = first.files
         self._signature = _signature(first.files)
@@ -51,6 +53,9 @@ class House:
         self._discovery = Discovery(clock=self._clock, look=HttpLook(self._sessions), warn=self._warn)
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
+        self.record = Record()
+        self.loaded = self.record.now()  # when the configuration in force was read
+        self.last_reload: Reload | None = None
         self.policy = self._policy_of(first.config, None)
         self.log = self._log_of(first.config)
 
@@ -73,6 +78,27 @@ class House:
             if reading.done() and self._reading is reading:
                 self._reading = None
 
+    async def reload_now(self) -> tuple[str, ...]:
+        """Read everything again as it is now; the problems that kept the old configuration in force."""
+        if self._reading is not None:  # begun before: it may not have seen what changed
+            await asyncio.wait((self._reading,))
+        await self.reload()
+        return self.last_reload.problems if self.last_reload else ()
+
+    def purge(self, name: str | None) -> tuple[str, ...]:
+        """Drop the token and the remembered failures of a source, or of all; KeyError: no such source."""
+        chosen = self.policy.sources if name is None else {name: self.policy.sources[name]}
+        for source in chosen.values():
+            source.forget()
+        for each in chosen:
+            self.log.event("info", "token dropped: somebody asked for it", {"token_source": each})
+        return tuple(chosen)
+
+    def access(self, line: AccessLine) -> None:
+        """Log a request that is over, and count it."""
+        self.log.access(line)
+        self.record.access(line)
+
     async def aclose(self) -> None:
         """End what runs in the background."""
         for task in (self._follower, self._reading):
@@ -88,8 +114,8 @@ class House:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 path = start.config_path()
-                if path != self._path or _signature(self._files) != self._signature:
-                    self._path = path
+                if path != self.path or _signature(self._files) != self._signature:
+                    self.path = path
                     await self.reload()
             except Exception as error:  # noqa: BLE001 - following must not end
                 self.log.event("error", "the configuration can't be followed", {"error": str(error)})
@@ -97,7 +123,7 @@ class House:
     async def _read_again(self) -> bool:
         # In a thread, for a `${cmd:…}` may take 10 s; it gets a path and gives back frozen values.
         before = _signature(self._files)
-        read = await asyncio.to_thread(attempt, self._path)
+        read = await asyncio.to_thread(attempt, self.path)
         is_news = (before, read.files, read.config) != (self._signature, self._files, self.policy.config)
         # What changed while it was read is seen at the next look: the older signature stands for it.
         self._signature = before if read.files == self._files else _signature(read.files)
@@ -106,20 +132,26 @@ class House:
         if read.config is None:
             return self._stay([str(problem) for problem in read.problems])
         if not is_news:  # secrets were read once more, and are the same
+            self.last_reload = Reload(time=self.record.now(), problems=())
             return True
         policy = self._policy_of(read.config, self.policy)
         try:
             start.check_options(policy)
         except start.StartError as error:
             return self._stay([str(error)])
+        kept = {name for name, source in policy.sources.items() if source is self.policy.sources.get(name)}
+        self.record.forget_warnings(but_of=kept)
         self.policy = policy
         self.log = self._log_of(read.config)
+        self.loaded = self.record.now()
+        self.last_reload = Reload(time=self.loaded, problems=())
         self._cache.keep_only({source.key for source in policy.sources.values()})
         self._cache.pardon()
         self._say_what_is_open()
         return True
 
     def _stay(self, reasons: list[str]) -> bool:
+        self.last_reload = Reload(time=self.record.now(), problems=tuple(reasons))
         for reason in reasons:
             self.log.event("error", reason)
         self.log.event("error", "the configuration was not changed: the old rules stay in force")
@@ -162,16 +194,18 @@ class House:
 
     def _tell(self, event: SourceEvent) -> None:
         tell(self.log, event)
+        self.record.fetched(event)
 
     def _warn(self, warning: SourceWarning) -> None:
         self.log.event("warning", warning.message, {"token_source": warning.source})
+        self.record.warned(warning)
 
     def _say_what_is_open(self) -> None:
         config = self.policy.config
         for warning in config.warnings:
             self.log.event("warning", str(warning))
         sizes = {"rules": len(config.rules), "token_sources": len(config.sources)}
-        self.log.event("info", f"the rules are those of {self._path}", sizes)
+        self.log.event("info", f"the rules are those of {self.path}", sizes)
 
     def _log_of(self, config: Config) -> Log:
         return Log(start.log_writer(self._log_to), form=config.log.format, level=config.log.level)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from clientcreds_proxy.errors import InternalError, Refusal, ShuttingDown, TokenFailure
-from clientcreds_proxy.tokens.entry import Entry, again
+from clientcreds_proxy.tokens.entry import Entry, Standing, again
 from clientcreds_proxy.tokens.model import Clock, Observer, SourceEvent, Token
 
 CLOSE_SECONDS = 2.0  # for cancelled flights to close their connections
@@ -87,6 +87,11 @@ class TokenCache:
         if isinstance(outcome, Token):
             return outcome
         raise again(outcome) if isinstance(outcome, TokenFailure) else outcome
+
+    def standing(self, key: str) -> Standing | None:
+        """How things are under a key; None where nothing was asked for yet, or it was forgotten."""
+        slot = self._slots.get(key)
+        return None if slot is None else slot.entry.standing(self._clock.now())
 
     def reject(self, key: str, token: Token) -> bool:
         """Tell that an API answered 401 to this token; whether `get` can now bring another one."""

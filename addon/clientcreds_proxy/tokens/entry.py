@@ -4,6 +4,7 @@ Every number of a token's life stands here. Not in it: flights and waiters (`cac
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from clientcreds_proxy.errors import (
     SecretUnavailable,
@@ -30,6 +31,20 @@ class Held:
     token: Token
     soft: Instant  # from here the first use starts a renewal
     hard: Instant  # from here it is not used any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How things are under one key, for people."""
+
+    state: Literal["ok", "failing", "backing_off", "never_fetched"]
+    expires_in: float | None = (
+        None  # seconds; None: there is no token now. A token may never expire: infinite
+    )
+    next_try_seconds: float | None = None  # with `backing_off`: no token request is made until then
+
+
+NEVER_FETCHED = Standing(state="never_fetched")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +83,17 @@ class Entry:
         backoff = TokenBackoff(known.detail, error=known.error, retry_after=wait, hint=known.hint)
         backoff.__cause__ = known.__cause__
         return backoff
+
+    def standing(self, now: Instant) -> Standing:
+        """How things are; `failing` and `backing_off` say nothing about a token that is still good."""
+        held = self.held
+        left = None if held is None or past(now, held.hard) else held.hard.boot - now.boot
+        if self.remembered is None:
+            return Standing(state="ok" if self.ever_fetched else "never_fetched", expires_in=left)
+        wait = self.blocked_until - now.boot
+        if wait <= 0:
+            return Standing(state="failing", expires_in=left)
+        return Standing(state="backing_off", expires_in=left, next_try_seconds=wait)
 
     def store(self, token: Token, now: Instant, *, skew_seconds: float, chance: float) -> Change:
         """Take a token that was fetched; `chance` (0 to 1) spreads renewals."""

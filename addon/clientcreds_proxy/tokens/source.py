@@ -6,6 +6,7 @@ from typing import Protocol
 from clientcreds_proxy.errors import SecretUnavailable, TokenRejected
 from clientcreds_proxy.tokens.cache import Demand, TokenCache
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, refused_as_client
+from clientcreds_proxy.tokens.entry import Standing
 from clientcreds_proxy.tokens.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
 from clientcreds_proxy.tokens.prover import Prover
@@ -82,6 +83,10 @@ class TokenSource:
     def reject(self, obtained: Obtained) -> bool:
         """Tell that the API answered 401 to it; whether asking again can bring another token."""
         return self._cache.reject(obtained.key, obtained.token)
+
+    def standing(self) -> Standing | None:
+        """How things are with its token; None where none was asked for yet."""
+        return self._cache.standing(self._demand.key)
 
     def forget(self) -> None:
         """Drop its token and its remembered failures."""

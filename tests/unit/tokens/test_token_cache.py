@@ -424,3 +424,16 @@ async def test_closed_cache_still_serves_what_it_has_but_fetches_nothing() -> No
         await world.get()
 
     assert world.endpoint.requests == 1
+
+
+async def test_standing_is_known_from_the_first_request_for_a_token_until_it_is_forgotten() -> None:
+    world = World()
+    assert world.cache.standing("k") is None
+
+    await world.get()
+    now = world.cache.standing("k")
+    world.cache.forget("k")
+
+    assert now is not None
+    assert (now.state, now.expires_in) == ("ok", 3590)
+    assert world.cache.standing("k") is None

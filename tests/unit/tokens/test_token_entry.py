@@ -8,7 +8,7 @@ from clientcreds_proxy.errors import (
     TokenTimeout,
     TokenUnavailable,
 )
-from clientcreds_proxy.tokens.entry import Entry, again, hold, later
+from clientcreds_proxy.tokens.entry import NEVER_FETCHED, Entry, Standing, again, hold, later
 from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, described
 from tests.unit.tokens.making import START, a_token, refused
 
@@ -139,3 +139,26 @@ def test_failure_raised_again_leaves_a_foreign_cause_behind() -> None:
 
     assert again(failure).__cause__ is None
     assert described(failure) is None
+
+
+def test_standing_of_a_new_entry_is_never_fetched() -> None:
+    assert Entry().standing(START) == NEVER_FETCHED
+
+
+def test_standing_says_how_long_a_token_still_serves() -> None:
+    entry = Entry()
+    entry.store(a_token(lifetime=3600), START, skew_seconds=10, chance=0)
+
+    assert entry.standing(later(START, 90)) == Standing(state="ok", expires_in=3500)
+    assert entry.standing(later(START, 3590)) == Standing(state="ok", expires_in=None)
+
+
+def test_standing_after_a_failed_renewal_keeps_the_token_that_still_serves() -> None:
+    entry = Entry()
+    entry.store(a_token(lifetime=3600), START, skew_seconds=10, chance=0)
+
+    entry.remember(refused(), later(START, 3400))
+
+    backing_off = Standing(state="backing_off", expires_in=180, next_try_seconds=20)
+    assert entry.standing(later(START, 3410)) == backing_off
+    assert entry.standing(later(START, 3430)) == Standing(state="failing", expires_in=160)
