@@ -5,7 +5,9 @@ import sys
 
 import click
 
+from clientcreds_proxy.cli.ca import ca
 from clientcreds_proxy.cli.check import check
+from clientcreds_proxy.cli.env import env
 from clientcreds_proxy.cli.explain import explain
 from clientcreds_proxy.cli.import_ import import_
 from clientcreds_proxy.cli.options import config_option
@@ -43,7 +45,9 @@ def commands(context: click.Context, config: str | None) -> None:
     context.obj = config  # `clientcreds --config FILE check` is `clientcreds check --config FILE`
 
 
+commands.add_command(ca)
 commands.add_command(check)
+commands.add_command(env)
 commands.add_command(explain)
 commands.add_command(import_)
 commands.add_command(schema)

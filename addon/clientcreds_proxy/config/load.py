@@ -61,6 +61,7 @@ class Attempt:
     config: Config | None
     problems: tuple[Problem, ...]
     files: tuple[Path, ...]
+    rules: tuple[Rule, ...]  # those that could be read, whatever is wrong besides
     unreadable: Mapping[str, str]  # by token source: why a reference in it gives no value
 
 
@@ -93,10 +94,12 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     found = _sorted([part.report.problems for part in parts])
     watched = [*(part.path for part in parts), *folders, *references.files]
     files = tuple(dict.fromkeys(file.absolute() for file in watched))
+    rules = tuple(assembly.rules)
     if settings is None or found:
-        return Attempt(config=None, problems=found, files=files, unreadable=assembly.unreadable)
+        unreadable = assembly.unreadable
+        return Attempt(config=None, problems=found, files=files, rules=rules, unreadable=unreadable)
     config = _config(settings, assembly, files, parts, secrets=references.values)
-    return Attempt(config=config, problems=(), files=files, unreadable={})
+    return Attempt(config=config, problems=(), files=files, rules=rules, unreadable={})
 
 
 def _settings[Model: keys.IncludedFile](part: Part, model: type[Model]) -> Model | None:

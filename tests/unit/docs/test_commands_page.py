@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from clientcreds_proxy.cli.main import commands
@@ -36,8 +37,11 @@ def test_example_prints_what_the_page_shows(
 
 @pytest.mark.parametrize("line", [line for line, _ in EXAMPLES])
 def test_example_names_a_command_and_options_that_there_are(line: str) -> None:
-    program, name, *arguments = shlex.split(line, comments=True)
+    inner = re.search(r"\$\((.*)\)", line)
+    program, name, *arguments = shlex.split(inner[1] if inner else line, comments=True)
     command = commands.commands[name]
+    if isinstance(command, click.Group):
+        command = command.commands[arguments[0]]
     known = {option for parameter in command.params for option in parameter.opts}
 
     assert program == "clientcreds"
