@@ -9,6 +9,8 @@
         ├── PlaintextRefused       403
         ├── CrossSite              403
         ├── HeaderPresent          403
+        ├── CallerUnauthorized     401  no credentials of the caller's own, or refused ones
+        │   └── ProxyCallerUnauthorized  407  the same, where the proxy's credentials are meant
         ├── MethodRefused          405
         ├── DestinationMismatch    421
         ├── InternalError          500  a bug of ours
@@ -106,6 +108,18 @@ class HeaderPresent(Refusal):
     """The client brought a header of its own, and the rule says `when_present: refuse`."""
 
     status, reason, title = 403, "header_present", "The request brings a header that the rule attaches"
+
+
+class CallerUnauthorized(Refusal):
+    """The caller brings no credentials of its own, or the authorization server refuses them."""
+
+    status, reason, title = 401, "caller_unauthorized", "The caller's own credentials are missing or refused"
+
+
+class ProxyCallerUnauthorized(CallerUnauthorized):
+    """The same, where a client is to say them to its proxy."""
+
+    status, reason, title = 407, "caller_unauthorized", "The caller's own credentials are missing or refused"
 
 
 class MethodRefused(Refusal):

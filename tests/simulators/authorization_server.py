@@ -42,6 +42,7 @@ class AuthorizationServer:
 
     client_id: str = "app"
     client_secret: str = "s3cr3t"
+    clients: dict[str, str] = field(default_factory=dict)  # further ids and secrets: tokens `ID-1`, `ID-2`, …
     decodes_basic: bool = True  # False: takes Basic credentials raw, as glewlwyd and Doorkeeper do
     accepts: frozenset[str] = frozenset({"basic", "post"})
     expires_in: object = 3600
@@ -101,11 +102,13 @@ class AuthorizationServer:
         if self.answers is not None:
             return self.answers(request)
         headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        if self._credentials(request) != (self.client_id, self.client_secret):
+        given = self._credentials(request)
+        if given is None or given not in {(self.client_id, self.client_secret), *self.clients.items()}:
             body = {"error": "invalid_client", "error_description": "who are you?"}
             return Reply(status=401, body=json.dumps(body).encode(), headers=headers)
+        prefix = f"{given[0]}-" if given[0] in self.clients else self.token_prefix
         token = {
-            "access_token": f"{self.token_prefix}{len(self.seen)}",
+            "access_token": f"{prefix}{len(self.seen)}",
             "token_type": "Bearer",
             "expires_in": self.expires_in,
         }

@@ -5,11 +5,11 @@ from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.pem import belong_together
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.config.signing_key import PassphraseError, SigningKey, read_signing_key
-from clientcreds_proxy.tokens.model import Assertion, AssertionFile, ClientAuth, SharedKeyAlgorithm
+from clientcreds_proxy.tokens.assertion import SHORTEST_SECRET
+from clientcreds_proxy.tokens.model import Assertion, AssertionFile, ClientAuth
 
 LONG_SECONDS = 300
 _OF_THE_PRIVATE_KEY = ("key", "passphrase", "certificate", "file")
-_HASH_BYTES: dict[SharedKeyAlgorithm, int] = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
 def build_assertion(
@@ -40,10 +40,10 @@ def _of_the_secret(model: TokenSource, place: Place) -> Assertion | None:
         if getattr(keys, name):
             at.at(name).problem(f"client_secret_jwt signs with client_secret; expected no {name}")
     algorithm = keys.algorithm if "algorithm" in keys.model_fields_set else "HS256"
-    if algorithm not in _HASH_BYTES:
-        at.at("algorithm").problem(f"expected one of {', '.join(_HASH_BYTES)} for client_secret_jwt")
+    if algorithm not in SHORTEST_SECRET:
+        at.at("algorithm").problem(f"expected one of {', '.join(SHORTEST_SECRET)} for client_secret_jwt")
         return None
-    needed = _HASH_BYTES[algorithm]
+    needed = SHORTEST_SECRET[algorithm]
     for index, secret in enumerate(model.client_secret):
         if len(secret.encode()) < needed:
             place.at("client_secret", index).problem(

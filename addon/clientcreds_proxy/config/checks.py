@@ -105,6 +105,13 @@ def proxy_url(value: str) -> str:
     return value
 
 
+def no_value_twice[Value](values: list[Value]) -> list[Value]:
+    """`values`, if each of them is there once."""
+    if len(set(values)) < len(values):
+        raise ValueError("names one twice")
+    return values
+
+
 def host(value: str) -> str:
     """`value`, if it is a host pattern."""
     try:

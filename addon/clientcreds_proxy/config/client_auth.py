@@ -15,9 +15,14 @@ def method(model: TokenSource) -> ClientAuth:
         return model.client_auth
     if any(name in model.endpoint_params for name in CREDENTIALS):
         return "client_secret_post"  # KrakenD's recipe for Auth0 repeats the credentials there
-    if not model.client_secret and (model.assertion.key or model.assertion.file):
+    if not (model.client_secret or has_callers(model)) and (model.assertion.key or model.assertion.file):
         return "private_key_jwt"
     return "auto"
+
+
+def has_callers(model: TokenSource) -> bool:
+    """Whether callers bring credentials of their own."""
+    return "caller" in model.model_fields_set
 
 
 def sends_twice(model: TokenSource, name: str) -> bool:
@@ -43,6 +48,8 @@ def _check_secret(model: TokenSource, client_auth: ClientAuth, place: Place) -> 
         case "private_key_jwt" | "tls_client_auth" | "self_signed_tls_client_auth", given:
             if given:
                 secret.warn(f"is not sent with client_auth {client_auth}")
+        case _, False if has_callers(model):
+            pass  # theirs is used
         case "client_secret_jwt", False:
             at.problem("client_secret_jwt signs with client_secret; expected one")
         case _, False:

@@ -21,6 +21,7 @@ from clientcreds_proxy.config.pem import PemFiles
 from clientcreds_proxy.config.preset import NAMES
 from clientcreds_proxy.martian.problem import nearest
 from clientcreds_proxy.tokens import endpoint
+from clientcreds_proxy.tokens.model import Place
 
 
 class OneOrMany:
@@ -125,6 +126,7 @@ Methods = Annotated[list[Annotated[str, AfterValidator(checks.method)]], Field(m
 Schemes = Annotated[list[Literal["http", "https"]], Field(min_length=1), OneOrMany()]
 Ports = Annotated[list[int] | Literal["any"], PlainValidator(_ports), WithJsonSchema(_PORTS)]
 QueryValues = Annotated[list[str], Field(min_length=1), OneOrMany()]
+Places = Annotated[list[Place], Field(min_length=1), OneOrMany(), AfterValidator(checks.no_value_twice)]
 Clients = list[Annotated[str, AfterValidator(checks.client)]]
 Trees = Annotated[list[Any], BeforeValidator(_as_list), WithJsonSchema(_TREES)]
 Listen = Annotated[str, AfterValidator(checks.listen)]

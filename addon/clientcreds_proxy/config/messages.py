@@ -65,7 +65,8 @@ def _unknown(path: Keys, model: type[Model]) -> str:
     owner = _model_at(model, path[:-1])
     if key in owner.LATER:
         return f"{key} is not supported by this version"
-    return f"unknown key, {nearest(key, owner.model_fields)}"
+    names = [field.alias or name for name, field in owner.model_fields.items()]
+    return f"unknown key, {nearest(key, names)}"
 
 
 def _model_at(model: type[Model], path: Keys) -> type[Model]:

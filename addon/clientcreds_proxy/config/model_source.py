@@ -116,10 +116,23 @@ class Client(Keys):
     """TLS towards the authorization server."""
 
 
+class Caller(Keys):
+    """Where a caller's own client id and secret stand in its request."""
+
+    places: Annotated[fields.Places, Field(alias="from")] = ["header"]
+    """Where to look, in this order: proxy_authorization (HTTP_PROXY=http://id:secret@…), header
+    (Authorization: Basic), body (a form) or query, both with client_id and client_secret. One or a list."""
+    hide_credentials: bool = True
+    """Remove the credentials that were used before the request goes on."""
+
+
 class TokenSource(Keys):
     """Where tokens come from: one client of one authorization server."""
 
-    LATER = frozenset({"verify", "caller", "store"})
+    LATER = frozenset({"verify", "store"})
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["client_id"]}, {"required": ["caller"]}]}
+    )
 
     preset: fields.Preset = ""
     """A provider: fills what it needs. Every key here goes before it."""
@@ -128,8 +141,9 @@ class TokenSource(Keys):
     RFC 8414). https, unless it is on loopback."""
     token_url: fields.TokenUrl = Field(default="", repr=False)
     """The token endpoint. https, unless it is on loopback. Goes before issuer."""
-    client_id: fields.Text
-    """The client id that the authorization server gave to this application. Numbers need quotes."""
+    client_id: fields.Text = ""
+    """The client id that the authorization server gave to this application. Numbers need quotes. Required
+    unless caller is given."""
     client_secret: fields.Secrets = Field(default=[], repr=False)
     """The client secret, best as a reference like ${env:NAME} or ${file:PATH}. Or a list, tried in order:
     [current, next]."""
@@ -163,3 +177,5 @@ class TokenSource(Keys):
     """Headers to set on every API request that gets this token, such as an API key."""
     client: Client = Client()
     """How the authorization server is reached."""
+    caller: Caller = Caller()
+    """Each caller brings a client id and secret of its own, and gets a token of its own."""

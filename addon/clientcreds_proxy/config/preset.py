@@ -39,11 +39,12 @@ def preset(name: str) -> Preset:
 def filled(value: object, place: Place) -> object:
     """A token source's keys, with what its preset says where they say nothing themselves.
 
-    Notes where the source then has no token endpoint, and lacks what only the user can know. What is no token
-    source, or names no preset that there is, stays as it is: its check says so.
+    Notes where the source then has no client or token endpoint, and lacks what only the user can know. What
+    is no token source, or names no preset that there is, stays as it is: its check says so.
     """
     if not isinstance(value, dict):
         return value
+    _check_client(value, place)
     name = value.get("preset")
     if name is None:
         _check_endpoint(value, place, "is required, unless issuer is given")
@@ -52,6 +53,7 @@ def filled(value: object, place: Place) -> object:
         return value
     chosen = preset(name)
     source = _for_client(chosen.source, value.get("client_id"))
+    _check_caller(value, chosen, place)
     if "issuer" in value:
         source.pop("token_url", None)  # the user's own word for where tokens come from
     keys = _merged(source, value)
@@ -62,6 +64,16 @@ def filled(value: object, place: Place) -> object:
         if not _has(keys, key):
             place.warn(f"preset {name} wants {key}: {what}")
     return keys
+
+
+def _check_client(keys: Mapping[str, object], place: Place) -> None:
+    if "client_id" not in keys and "caller" not in keys:
+        place.at("client_id").problem("is required")
+
+
+def _check_caller(keys: Mapping[str, object], chosen: Preset, place: Place) -> None:
+    if "caller" in keys and _for_client(chosen.source, "") != chosen.source:
+        place.at("caller").problem(f"{chosen.provider} wants the source's client id with each request")
 
 
 def _check_endpoint(keys: Mapping[str, object], place: Place, message: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from clientcreds_proxy.config.assertion import build_assertion
 from clientcreds_proxy.config.bound import check_bound
-from clientcreds_proxy.config.client_auth import CREDENTIALS, check_method, method, sends_twice
+from clientcreds_proxy.config.caller import build_caller
+from clientcreds_proxy.config.client_auth import CREDENTIALS, check_method, has_callers, method, sends_twice
 from clientcreds_proxy.config.model_source import Tls, TokenSource
 from clientcreds_proxy.config.pem import belong_together
 from clientcreds_proxy.config.place import Place
@@ -28,6 +29,7 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
     """The source, its problems and warnings noted at `place`."""
     client_auth = method(model)
     check_method(model, client_auth, place)
+    caller = build_caller(model, client_auth, place)
     _check_secrets(model, place.at("client_secret"))
     if not model.client_id.isascii():
         place.at("client_id").warn(_OUTSIDE_ASCII)
@@ -57,6 +59,7 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
         api_headers=tuple(model.api_headers.items()),
         dpop=model.dpop,
         certificate_bound=model.certificate_bound,
+        caller=caller,
     )
 
 
@@ -97,7 +100,9 @@ def _endpoint_param_problems(model: TokenSource, name: str, values: list[str]) -
     elif name.startswith("client_assertion"):
         yield "client authentication is not set here: see client_auth"
     elif name in own:
-        if not set(values) <= set(own[name]):
+        if has_callers(model):
+            yield f"each caller brings a {name} of its own; expected none here"
+        elif not set(values) <= set(own[name]):
             yield f"other credentials than the source's; expected {name} to be the same as the source's key"
         elif sends_twice(model, name):
             yield f"the credentials would be sent in two ways; expected client_auth auto, or no {name} here"

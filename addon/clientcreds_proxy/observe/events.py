@@ -1,12 +1,48 @@
 """What the log says about token sources: one line per change of state, in words."""
 
+from dataclasses import replace
+
+from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.observe.log import Level, Log, Value
+from clientcreds_proxy.tokens.client_auth import refused_as_client
 from clientcreds_proxy.tokens.model import SourceEvent, described
+
+TOLD = 1000  # different failures of callers that are told, once each
+
+
+class CallersEvents:
+    """Makes what happens to a source's many callers what is news about the source.
+
+    That a caller comes, is refused or renews its token stands in the line of its request.
+    """
+
+    def __init__(self) -> None:
+        self._down: set[str] = set()  # sources whose server gives no tokens, whoever asks
+        self._told: set[tuple[str, str]] = set()  # what was said about a source
+
+    def as_news(self, event: SourceEvent) -> SourceEvent:
+        """The event, as important as it is; what is about no caller stays as it is."""
+        if event.caller is None:
+            return event
+        source, failure = event.source, event.failure
+        if failure is None:
+            is_news = source in self._down
+            self._down.discard(source)
+            return replace(event, news=is_news, change="recovered" if is_news else "fetched")
+        if refused_as_client(failure):
+            return replace(event, news=False)
+        if not isinstance(failure, TokenRejected):
+            is_news = source not in self._down
+            self._down.add(source)
+            return replace(event, news=is_news)
+        is_news = (source, failure.detail) not in self._told and len(self._told) < TOLD
+        self._told.add((source, failure.detail))
+        return replace(event, news=is_news)
 
 
 def tell(log: Log, event: SourceEvent) -> None:
     """Log how a fetch ended; what is no news (the tenth renewal, the same failure again) at `debug`."""
-    fields: dict[str, Value] = {"token_source": event.source}
+    fields: dict[str, Value] = {"token_source": event.source, "client_username": event.caller}
     failure = event.failure
     level: Level = "info" if failure is None else "warning"
     if failure is None:

@@ -87,7 +87,8 @@ class Record:
             tally.fetched += 1
         else:
             tally.failed += 1
-            tally.last_error = self._failed(event.failure)
+            if event.caller is None or event.news:  # a refused caller is no problem of the source
+                tally.last_error = self._failed(event.failure)
 
     def warned(self, warning: SourceWarning) -> None:
         """A source works, and should be looked at."""

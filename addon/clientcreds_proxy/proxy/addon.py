@@ -18,6 +18,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import Refusal, ShuttingDown
 from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, streams, tunnel
+from clientcreds_proxy.proxy.callers import Callers
 from clientcreds_proxy.proxy.certificates import Certificates
 from clientcreds_proxy.proxy.credential import obtain
 from clientcreds_proxy.proxy.dispatch import use_table
@@ -46,6 +47,7 @@ class ClientCreds:
         self._guard = Guard(self._passages, self._wire, self)
         self._certificates = Certificates(lambda: self.house.policy, self.report)
         self._status: StatusServer | None = None
+        self._callers = Callers()
         self._closing = False  # the proxy ends
         self._gone = False  # another instance takes over: the script was touched
 
@@ -114,18 +116,20 @@ class ClientCreds:
         with or_refuse(drop, self.report):
             listen.drop_if_foreign(client)
 
-    def http_connect(self, flow: http.HTTPFlow) -> None:
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Refuse a tunnel that no request could use. The client sees the status line only."""
 
         def refuse(refused: Refusal) -> None:
             flow.response = refusal.answer_connect(refusal.Refused(refusal=refused))
-            self.house.access(tunnel.line_of(flow, refused))
+            self.house.access(tunnel.line_of(flow, refused, self._callers.of_tunnel(flow)))
 
         if flow.response:
             _hide_login(flow)
             return
         with or_refuse(refuse, self.report):
+            self._callers.note_tunnel(flow)
             tunnel.admit_connect(flow, self.house.policy)
+            await self._callers.admit_tunnel(flow, self.house.policy)
 
     # A bug in these two is harmless: TLS is then decrypted, and each request in it decided upon.
 
@@ -170,10 +174,23 @@ class ClientCreds:
         attach.remove_placeholders(flow.request)
         passage = self._passages.enter(flow, policy)
         attach.remove_what_is_ours(flow.request)
+        passage.finding = policy.gate.find(passage.arrival)
+        passage.waits_for_body = await self._callers.wait_for_body(flow, passage)
+        if not passage.waits_for_body:
+            await self._go_on(flow, passage)
+
+    @fail_closed
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Go on with a request whose body may name its caller."""
+        passage = self._passages.of(flow)
+        if passage is not None and passage.waits_for_body and flow.response is None:
+            await self._go_on(flow, passage)
+
+    async def _go_on(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        self._callers.take(flow, passage)
         if self._closing:
             raise ShuttingDown("the proxy was told to stop")
-        passage.finding = policy.gate.find(passage.arrival)
-        decision = passage.decision = policy.gate.admit(passage.arrival, passage.finding)
+        decision = passage.decision = passage.policy.gate.admit(passage.arrival, passage.finding)
         if decision is None:
             await self._certificates.keep_apart(flow, passage)
             self._passages.leave(flow)  # passes as it is

@@ -57,17 +57,23 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
         if decision.rule.attach.scheme == DPOP:
             request.headers.pop(DPOP, None)
     streams.decide_alone(flow)
-    request.stream = not is_held(request)
+    request.stream = request.timestamp_end is None and not is_held(request)
 
 
 def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire) -> None:
     """Put placeholders for the obtained token and the source's `api_headers` into the request.
 
+    And for the caller's own credentials, where the configuration wants the API to see them.
     An API's key is as secret as a token: both may be references.
     """
-    if passage.obtained is None or decision.rule.token_source is None:
+    if passage.obtained is None and passage.goes_on is None:
         return
     look_again(flow, decision, "a modifier")
+    if passage.goes_on is not None and decision.rule.attach.header.lower() != "authorization":
+        sealed = _sealed(passage.goes_on, "Authorization", flow.request, passage=passage, wire=wire)
+        flow.request.headers["Authorization"] = sealed
+    if passage.obtained is None or decision.rule.token_source is None:
+        return
     _put(flow.request, passage, decision, wire)
     for name, value in passage.policy.sources[decision.rule.token_source].spec.api_headers:
         flow.request.headers[name] = _sealed(Secret(value), name, flow.request, passage=passage, wire=wire)

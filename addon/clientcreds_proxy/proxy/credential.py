@@ -3,6 +3,7 @@
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.rules.decision import Decision
+from clientcreds_proxy.tokens.model import Obtained
 
 
 async def obtain(passage: Passage, decision: Decision) -> None:
@@ -11,11 +12,8 @@ async def obtain(passage: Passage, decision: Decision) -> None:
         passage.token_use = "kept"
     if decision.credential != "attach" or decision.rule.token_source is None:
         return
-    source = passage.policy.sources[decision.rule.token_source]
     try:
-        obtained = source.cached()
-        if obtained is None:
-            obtained = await source.token()
+        obtained = await _token(passage, decision.rule.token_source)
     except TokenFailure as failure:
         if decision.rule.on_token_failure == "refuse":
             raise
@@ -23,3 +21,12 @@ async def obtain(passage: Passage, decision: Decision) -> None:
         return
     passage.obtained = obtained
     passage.token_use = obtained.how
+
+
+async def _token(passage: Passage, source: str) -> Obtained:
+    callers = passage.policy.callers.get(source)
+    if callers is None:
+        of_all = passage.policy.sources[source]
+        return of_all.cached() or await of_all.token()
+    passage.own_source, obtained = await callers.token(passage.caller, passage.unauthorized)
+    return obtained

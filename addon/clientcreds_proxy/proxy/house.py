@@ -5,6 +5,7 @@ under keys that hold all that shapes them, so an unchanged source finds its toke
 """
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,15 +13,16 @@ from typing import TextIO
 
 from clientcreds_proxy.config.load import Config, attempt
 from clientcreds_proxy.errors import ConfigError, SecretUnavailable
-from clientcreds_proxy.observe.events import tell
+from clientcreds_proxy.observe.events import CallersEvents, tell
 from clientcreds_proxy.observe.log import AccessLine, Log
 from clientcreds_proxy.observe.record import Record
 from clientcreds_proxy.observe.status import Reload
 from clientcreds_proxy.proxy import start
-from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.proxy.policy import Policy, wants_proxy_credentials
 from clientcreds_proxy.rules.decision import Gate
 from clientcreds_proxy.rules.rulebook import RuleBook
 from clientcreds_proxy.tokens.cache import TokenCache
+from clientcreds_proxy.tokens.callers import Callers, SameWay
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
@@ -29,7 +31,7 @@ from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarnin
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.remarks import Remarking
 from clientcreds_proxy.tokens.session import Sessions
-from clientcreds_proxy.tokens.source import Reread, TokenSource
+from clientcreds_proxy.tokens.source import Fetch, Reread, TokenSource
 
 LOOK_SECONDS = 1.0
 
@@ -51,6 +53,8 @@ class House:
         self._cache = TokenCache(clock=self._clock, observer=self._tell)
         self._sessions = Sessions(clock=self._clock)
         self._discovery = Discovery(clock=self._clock, look=HttpLook(self._sessions), warn=self._warn)
+        self._callers_key = secrets.token_bytes(32)
+        self._callers_events = CallersEvents()
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
         self.record = Record()
@@ -88,9 +92,10 @@ class House:
     def purge(self, name: str | None) -> tuple[str, ...]:
         """Drop the token and the remembered failures of a source, or of all; KeyError: no such source."""
         chosen = self.policy.sources if name is None else {name: self.policy.sources[name]}
-        for source in chosen.values():
+        for each, source in chosen.items():
             source.forget()
-        for each in chosen:
+            if each in self.policy.callers:
+                self.policy.callers[each].forget()
             self.log.event("info", "token dropped: somebody asked for it", {"token_source": each})
         return tuple(chosen)
 
@@ -145,7 +150,7 @@ class House:
         self.log = self._log_of(read.config)
         self.loaded = self.record.now()
         self.last_reload = Reload(time=self.loaded, problems=())
-        self._cache.keep_only({source.key for source in policy.sources.values()})
+        self._cache.keep_only(policy.keys)
         self._cache.pardon()
         self._say_what_is_open()
         return True
@@ -170,16 +175,45 @@ class House:
         )
         bound = {name for name, spec in config.sources.items() if spec.certificate_bound}
         book = RuleBook([rule for rule in config.rules if rule.token_source in bound])
-        return Policy(config=config, gate=gate, sources=sources, bound=book)
+        proxied = [rule for rule in config.rules if wants_proxy_credentials(rule, config.sources)]
+        others = [rule for rule in config.rules if not wants_proxy_credentials(rule, config.sources)]
+        return Policy(
+            config=config,
+            gate=gate,
+            sources=sources,
+            callers=self._callers_of(sources, before),
+            proxied=RuleBook(proxied),
+            not_proxied=RuleBook(others) if proxied else gate.book,
+            bound=book,
+        )
 
     def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
+        fetch = self._fetch_of(prover)
+        return TokenSource(
+            spec, cache=self._cache, fetch=fetch, prover=prover, reread=self._reread(spec.name)
+        )
+
+    def _callers_of(self, sources: Mapping[str, TokenSource], before: Policy | None) -> dict[str, Callers]:
+        kept = before.callers if before else {}
+        with_callers = {name: source for name, source in sources.items() if source.spec.caller}
+        return {
+            name: old if (old := kept.get(name)) and old.spec == source.spec else self._new_callers(source)
+            for name, source in with_callers.items()
+        }
+
+    def _new_callers(self, source: TokenSource) -> Callers:
+        fetch = SameWay(self._fetch_of(source.prover))
+
+        def opened(own: SourceSpec) -> TokenSource:
+            return TokenSource(own, cache=self._cache, fetch=fetch, prover=source.prover)
+
+        return Callers(source.spec, opened, key=self._callers_key)
+
+    def _fetch_of(self, prover: Prover) -> Fetch:
         fetch = HttpFetch(
             clock=self._clock, sessions=self._sessions, discovery=self._discovery, prover=prover
         )
-        fetch_and_remark = Remarking(fetch, self._warn)
-        return TokenSource(
-            spec, cache=self._cache, fetch=fetch_and_remark, prover=prover, reread=self._reread(spec.name)
-        )
+        return Remarking(fetch, self._warn)
 
     def _reread(self, name: str) -> Reread:
         async def reread() -> SourceSpec | None:
@@ -193,6 +227,7 @@ class House:
         return reread
 
     def _tell(self, event: SourceEvent) -> None:
+        event = self._callers_events.as_news(event)
         tell(self.log, event)
         self.record.fetched(event)
 

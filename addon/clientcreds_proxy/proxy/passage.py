@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import http
 
-from clientcreds_proxy.errors import TokenFailure
+from clientcreds_proxy.errors import CallerUnauthorized, TokenFailure
 from clientcreds_proxy.martian.message import Request
 from clientcreds_proxy.observe.log import AccessLine, TokenUse
 from clientcreds_proxy.proxy.facts import arrival_of
@@ -16,6 +16,8 @@ from clientcreds_proxy.proxy.refusal import Refused
 from clientcreds_proxy.proxy.streams import has_unsent
 from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
 from clientcreds_proxy.rules.path import path_of
+from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.credentials import Credentials, shown
 from clientcreds_proxy.tokens.model import Obtained
 from clientcreds_proxy.tokens.source import TokenSource
 
@@ -31,6 +33,11 @@ class Passage:
     started: float  # seconds, on the clock of `Passages`
     finding: Finding | None = None
     decision: Decision | None = None
+    waits_for_body: bool = False  # it may name the caller
+    caller: Credentials | None = None  # of the caller's own, where the rule's source wants some
+    unauthorized: type[CallerUnauthorized] = CallerUnauthorized  # how a caller without good ones is told
+    goes_on: Secret | None = None  # the caller's Authorization, where the API is to see it
+    own_source: TokenSource | None = None  # the caller's
     obtained: Obtained | None = None
     token_use: TokenUse = "none"
     placeholders: list[str] = field(default_factory=list)
@@ -47,7 +54,9 @@ class Passage:
 
     @property
     def source(self) -> TokenSource | None:
-        """The token source of the rule that won, where there is one."""
+        """The token source of the rule that won, where there is one; the caller's, where it has its own."""
+        if self.own_source is not None:
+            return self.own_source
         name = self.decision.rule.token_source if self.decision else None
         return None if name is None else self.policy.sources[name]
 
@@ -67,6 +76,7 @@ class Passage:
             rule=rule,
             token_source=token_source,
             client=self.arrival.client_address,
+            client_username=shown(self.caller.client_id) if self.caller else None,
             method=facts.method,
             host=facts.destination.host,
             path=path_of(facts.target),

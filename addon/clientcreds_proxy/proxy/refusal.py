@@ -12,6 +12,11 @@ from clientcreds_proxy.errors import Refusal
 from clientcreds_proxy.proxy import streams
 
 SMALL_UPLOAD = 1024 * 1024  # bytes that are read before a refusal is sent
+_OF_STATUS = {
+    401: {"WWW-Authenticate": 'Basic realm="clientcreds"'},
+    405: {"Allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
+    407: {"Proxy-Authenticate": 'Basic realm="clientcreds"'},
+}
 UNKNOWN_UPLOAD_SECONDS = 1.0  # how long an upload of unknown length may take to turn out small
 
 
@@ -48,8 +53,7 @@ def answer(refused: Refused) -> http.Response:
     if retry_after is not None:
         problem["retry_after"] = max(1, ceil(retry_after))
         headers["Retry-After"] = str(problem["retry_after"])
-    if refusal.status == 405:
-        headers["Allow"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+    headers |= _OF_STATUS.get(refusal.status, {})
     body = {name: value for name, value in problem.items() if value is not None}
     return http.Response.make(refusal.status, json.dumps(body, indent=1) + "\n", headers)
 

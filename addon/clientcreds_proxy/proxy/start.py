@@ -104,6 +104,7 @@ def check_options(policy: Policy) -> None:
             f"clientcreds: listening on {', '.join(beyond)} lets other machines use the tokens of this one; "
             "say who may in allowed_clients, set mitmproxy's proxyauth, or listen on 127.0.0.1"
         )
+    _check_callers(policy)
     for mode in listen.modes():
         if not isinstance(mode, mode_specs.ReverseMode):
             continue
@@ -116,6 +117,15 @@ def check_options(policy: Policy) -> None:
                     f"clientcreds: {option} can't be used in reverse mode to {host}:{port}, "
                     f"which has rules: {why}"
                 )
+
+
+def _check_callers(policy: Policy) -> None:
+    for name, spec in policy.config.sources.items():
+        if ctx.options.proxyauth and spec.caller and "proxy_authorization" in spec.caller.places:
+            raise StartError(
+                f"clientcreds: proxyauth can't be used beside token_sources.{name}.caller.from: "
+                "proxy_authorization: both want the same credentials of a client"
+            )
 
 
 _REVERSE = {

@@ -146,7 +146,7 @@ class StatusServer:
             unmatched=config.unmatched,
             intercept=config.intercept,
             rules=config.rules,
-            sources=[(source.spec, source.standing()) for source in house.policy.sources.values()],
+            sources=house.policy.standings(),
             warnings=tuple(map(str, config.warnings)),
         )
         return document(now, house.record)

@@ -49,6 +49,14 @@ def overruled(options: Options, **instead: str | None) -> Options:
     return cast("Options", _Overruled(options, instead))
 
 
+def tunnel_of(flow: http.HTTPFlow) -> http.HTTPFlow | None:
+    """The CONNECT in whose tunnel this request came; None where there is none."""
+    _, stream = _place_of(flow)
+    around = stream.context.layers[: stream.context.layers.index(stream)] if stream is not None else []
+    connects = [layer.flow for layer in around if isinstance(layer, HttpStream)]
+    return connects[-1] if connects else None
+
+
 def decide_alone(flow: http.HTTPFlow) -> None:
     """Let nothing but `request.stream` and `response.stream` decide what streams in this flow."""
     if ctx.options.stream_large_bodies is None:

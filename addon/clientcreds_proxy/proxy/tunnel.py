@@ -17,6 +17,7 @@ from clientcreds_proxy.proxy.facts import (
 )
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.rules.host import is_loopback
+from clientcreds_proxy.tokens.credentials import Credentials, shown
 
 
 def pass_untouched(next_layer: layer.NextLayer, policy: Policy) -> None:
@@ -85,12 +86,13 @@ def is_ruled(address: tuple[str, int] | None, policy: Policy) -> bool:
     return policy.covers(normal_or_nowhere(address[0]), address[1])
 
 
-def line_of(flow: http.HTTPFlow, refused: Refusal) -> AccessLine:
+def line_of(flow: http.HTTPFlow, refused: Refusal, caller: Credentials | None) -> AccessLine:
     """The log's line about a refused CONNECT."""
     return AccessLine(
         rule=None,
         token_source=None,
         client=client_address(flow.client_conn),
+        client_username=shown(caller.client_id) if caller else None,
         method="CONNECT",
         host=f"{flow.request.host}:{flow.request.port}",
         path="-",

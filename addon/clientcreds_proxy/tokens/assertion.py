@@ -20,6 +20,7 @@ from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import Assertion, SourceSpec
 
 SigningKey = OctKey | RSAKey | ECKey | OKPKey
+SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}  # bytes (RFC 7518 §3.2)
 JTI_BYTES = 16  # 128 bits: nobody ever draws the same one twice
 
 

@@ -24,6 +24,7 @@ class Demand:
 
     key: str
     source: str  # named in events
+    caller: str | None = None  # the same, where the source's callers have credentials of their own
     skew_seconds: float
     fetch: Callable[[], Awaitable[Token]]  # bounded in time; raises a TokenFailure
 
@@ -168,6 +169,7 @@ class TokenCache:
             change = entry.store(outcome, now, skew_seconds=demand.skew_seconds, chance=self._chance())
             return SourceEvent(
                 source=demand.source,
+                caller=demand.caller,
                 change=change,
                 news=first or change != "fetched",
                 fingerprint=outcome.value.fingerprint,
@@ -180,6 +182,7 @@ class TokenCache:
         change = entry.remember(outcome, now)
         return SourceEvent(
             source=demand.source,
+            caller=demand.caller,
             change=change,
             news=change != "failed" or before is None or before.detail != outcome.detail,
             failure=again(outcome),

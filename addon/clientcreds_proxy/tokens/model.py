@@ -21,6 +21,7 @@ PrivateKeyAlgorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
 ]
 Thumbprint = Literal["x5t#S256", "x5t", "x5c", "none"]
+Place = Literal["proxy_authorization", "header", "body", "query"]
 Params = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -112,13 +113,21 @@ class AssertionFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Each caller brings a client id and secret of its own."""
+
+    places: tuple[Place, ...] = ("header",)  # where to look, in this order
+    hide_credentials: bool = True  # the API does not see them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """One token source of the configuration, validated, its secrets resolved."""
 
     name: str
     token_url: str = field(default="", repr=False)  # its query may hold a key; empty: the issuer says it
     issuer: str | None = None  # as configured; its metadata says what `token_url` does not
-    client_id: str
+    client_id: str  # may be empty where callers bring their own
     client_secrets: tuple[Secret, ...]  # tried in order; empty with `none`
     client_auth: ClientAuth = "auto"
     assertion: Assertion | AssertionFile | None = None  # with the …_jwt methods alone
@@ -133,6 +142,7 @@ class SourceSpec:
     api_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent along with this token
     dpop: bool = False  # the token is bound to a key of ours (RFC 9449)
     certificate_bound: bool = False  # the token is bound to `client.tls.cert` (RFC 8705 §3)
+    caller: Caller | None = None  # None: the source's own credentials serve everybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +189,7 @@ class SourceEvent:
     """How one fetch of a source ended."""
 
     source: str
+    caller: str | None = None  # whose token it was, where callers bring their own credentials
     change: Change
     news: bool  # False: the same again (one more renewal, one more failure of the same kind)
     fingerprint: str | None = None  # of the token that came

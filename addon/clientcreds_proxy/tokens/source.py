@@ -6,6 +6,7 @@ from typing import Protocol
 from clientcreds_proxy.errors import SecretUnavailable, TokenRejected
 from clientcreds_proxy.tokens.cache import Demand, TokenCache
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, refused_as_client
+from clientcreds_proxy.tokens.credentials import shown
 from clientcreds_proxy.tokens.entry import Standing
 from clientcreds_proxy.tokens.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
@@ -101,7 +102,11 @@ class TokenSource:
             return await (self._ask_and_reread(spec) if rereads else self._ask(spec))
 
         return Demand(
-            key=self._key_of(spec), source=spec.name, skew_seconds=spec.expiry.skew_seconds, fetch=fetch
+            key=self._key_of(spec),
+            source=spec.name,
+            caller=shown(spec.client_id) if spec.caller else None,
+            skew_seconds=spec.expiry.skew_seconds,
+            fetch=fetch,
         )
 
     def _key_of(self, spec: SourceSpec) -> str:

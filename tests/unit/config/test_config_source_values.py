@@ -124,8 +124,8 @@ def test_source_is_refused(keys: str, message: str, files: Files) -> None:
 def test_required_keys_are_named(files: Files) -> None:
     """Contract section 2: client_id, and where tokens come from."""
     assert files.problems("version: 1\ntoken_sources:\n  s: {}\n") == [
-        "3:3: token_sources.s.token_url: is required, unless issuer is given",
         "3:3: token_sources.s.client_id: is required",
+        "3:3: token_sources.s.token_url: is required, unless issuer is given",
     ]
 
 

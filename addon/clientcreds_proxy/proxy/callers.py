@@ -1,0 +1,157 @@
+"""Callers with credentials of their own: read where they stand, and taken out before anything is stored.
+
+Not in it: what stands where (`tokens/credentials.py`), and what it is good for (`tokens/callers.py`).
+"""
+
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+from mitmproxy.proxy import mode_specs
+
+from clientcreds_proxy.errors import ProxyCallerUnauthorized, TokenFailure
+from clientcreds_proxy.proxy import streams
+from clientcreds_proxy.proxy.facts import normal_or_nowhere
+from clientcreds_proxy.proxy.passage import Passage
+from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.credentials import (
+    Credentials,
+    Holder,
+    find,
+    in_basic,
+    target_without,
+    without,
+)
+from clientcreds_proxy.tokens.model import Caller, Place
+
+FORM = "application/x-www-form-urlencoded"
+LARGEST_FORM = 64 * 1024  # bytes
+UNKNOWN_FORM_SECONDS = 5.0  # how long a form of unknown length may take to come
+
+_SAID_TO_PROXY = "proxy-authorization"
+_HTTP_PROXIES = (mode_specs.RegularMode, mode_specs.UpstreamMode)
+
+
+class Callers:
+    """Who asked for which tunnel, and who sends which request."""
+
+    def __init__(self) -> None:
+        self._tunnels: WeakKeyDictionary[http.HTTPFlow, Credentials] = WeakKeyDictionary()
+
+    # --- a tunnel ------------------------------------------------------------------------------------
+
+    def note_tunnel(self, connect: http.HTTPFlow) -> None:
+        """Note the credentials of a CONNECT: they count for all requests in its tunnel."""
+        said = in_basic(tuple(connect.request.headers.items(multi=True)), _SAID_TO_PROXY)
+        if said is not None:
+            self._tunnels[connect] = said
+
+    def of_tunnel(self, connect: http.HTTPFlow) -> Credentials | None:
+        """Who asked for this tunnel."""
+        return self._tunnels.get(connect)
+
+    async def admit_tunnel(self, connect: http.HTTPFlow, policy: Policy) -> None:
+        """Refuse a tunnel in which every request would be refused for its caller.
+
+        An authorization server that can't tell is no reason: each request gets its own answer.
+        """
+        if connect.response is not None:
+            return  # the requests inside will be refused for another reason
+        host, port = normal_or_nowhere(connect.request.host), connect.request.port
+        refused: ProxyCallerUnauthorized | None = None
+        for callers in policy.callers_by_tunnel(host, port):
+            try:
+                await callers.token(self.of_tunnel(connect), ProxyCallerUnauthorized)
+            except ProxyCallerUnauthorized as error:
+                refused = error
+            except TokenFailure:
+                return
+            else:
+                return
+        if refused is not None:
+            raise refused
+
+    # --- a request -----------------------------------------------------------------------------------
+
+    async def wait_for_body(self, flow: http.HTTPFlow, passage: Passage) -> bool:
+        """Whether the caller's credentials may stand in the body: then the `request` hook goes on with it."""
+        caller = _caller_of(passage)
+        if caller is None or "body" not in caller.places or not _may_be_form(flow.request):
+            return False
+        before = caller.places[: caller.places.index("body")]
+        if find(before, self._holder(flow, passage)) is not None:
+            return False
+        if streams.announced_size(flow.request) is None and not await streams.ends_soon(
+            flow, "request", seconds=UNKNOWN_FORM_SECONDS, size=LARGEST_FORM
+        ):
+            return False
+        streams.decide_alone(flow)
+        flow.request.stream = False
+        return True
+
+    def take(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """Note this request's caller in the passage, and take its credentials out of the request."""
+        caller = _caller_of(passage)
+        if caller is None:
+            return
+        holder = self._holder(flow, passage)
+        if caller.places == ("proxy_authorization",) and _is_proxied(flow):
+            passage.unauthorized = ProxyCallerUnauthorized
+        found = find(caller.places, holder)
+        if found is not None:
+            passage.caller = found.credentials
+            _take_out(found.place, caller, flow, passage)
+
+    def _holder(self, flow: http.HTTPFlow, passage: Passage) -> Holder:
+        headers = passage.arrival.headers
+        tunnel = streams.tunnel_of(flow)
+        if tunnel is not None:
+            proxied = self.of_tunnel(tunnel)
+        else:
+            proxied = in_basic(headers, _SAID_TO_PROXY) if _is_proxied(flow) else None
+        form = _text(flow.request.raw_content or b"") if passage.waits_for_body else None
+        return Holder(headers=headers, target=flow.request.path, proxied=proxied, form=form)
+
+
+def _caller_of(passage: Passage) -> Caller | None:
+    rule = passage.finding.rule if passage.finding else None
+    return passage.policy.caller_of(rule) if rule else None
+
+
+def _is_proxied(flow: http.HTTPFlow) -> bool:
+    """Whether a client said this request to us as its HTTP proxy, and not to a server through a tunnel."""
+    return isinstance(flow.client_conn.proxy_mode, _HTTP_PROXIES) and streams.tunnel_of(flow) is None
+
+
+def _may_be_form(request: http.Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    size = streams.announced_size(request)
+    return (
+        kind == FORM
+        and "content-encoding" not in request.headers
+        and (size is None or 0 < size <= LARGEST_FORM)
+    )
+
+
+def _take_out(place: Place, caller: Caller, flow: http.HTTPFlow, passage: Passage) -> None:
+    """Used credentials are not the client's header any more, whatever `when_present` says about one."""
+    request, arrival = flow.request, passage.arrival
+    match place:
+        case "header":
+            rest = tuple(each for each in arrival.headers if each[0].lower() != "authorization")
+            passage.arrival = replace(arrival, headers=rest)
+            value = request.headers.pop("authorization")
+            if not caller.hide_credentials:
+                passage.goes_on = Secret(value)
+        case "query" if caller.hide_credentials:
+            request.path = target_without(request.path)
+            passage.arrival = replace(arrival, facts=replace(arrival.facts, target=request.path))
+        case "body" if caller.hide_credentials:
+            request.content = without(_text(request.raw_content or b"")).encode("utf-8", "surrogateescape")
+        case _:
+            pass
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "surrogateescape")
