@@ -16,7 +16,7 @@ from tests.simulators.parent_proxy import ParentProxy
 
 pytestmark = pytest.mark.anyio
 
-NAMES = ("api.test", "up.test", "deep.wild.test", "xn--bcher-kva.test", "unruled.test")
+NAMES = ("api.test", "up.test", "xn--p-dha.test", "deep.wild.test", "xn--bcher-kva.test", "unruled.test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ rules:
     match: {{host: [api.test, wrong.test, bücher.test, "*.wild.test"], port: [443, 80]}}
     token_source: idp
   - name: upgraded
-    match: {{host: [up.test, up-wrong.test, "up.test:8443"]}}
+    match: {{host: [up.test, üp.test, up-wrong.test, "up.test:8443"]}}
     token_source: idp
     upgrade_to_https: true
   - name: plain
@@ -177,6 +177,7 @@ async def test_plain_http_gets_a_token_when_the_rule_allows_it(world: World) -> 
         ("http://up.test/a?b", "up.test", "up.test"),
         ("http://up.test:80/a?b", "up.test:80", "up.test"),
         ("http://up.test:8443/a?b", "up.test:8443", "up.test:8443"),
+        ("http://xn--p-dha.test/a?b", "xn--p-dha.test", "xn--p-dha.test"),
     ],
 )
 async def test_plain_request_is_upgraded_to_tls(world: World, target: str, host: str, wire: str) -> None:

@@ -13,6 +13,7 @@ from clientcreds_proxy.proxy import facts, streams
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import PREFIX, Sealable, Sealed, Wire
 from clientcreds_proxy.rules.decision import Decision
+from clientcreds_proxy.rules.destination import host_header
 from clientcreds_proxy.rules.host import normalise, split_host_port
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.prover import Prover
@@ -41,9 +42,10 @@ def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
     """Make the request what the API is to see, but for the credential."""
     request = flow.request
     if request.scheme != decision.destination.scheme:
-        # the scheme first: both setters rewrite Host, and the port is left out where it is the scheme's own
         request.scheme = decision.destination.scheme
         request.port = decision.destination.port
+        if request.host_header is not None:  # the setters write it as well, an IDNA name in Unicode
+            request.host_header = host_header(decision.destination)
     if request.scheme == "https" and not (request.is_http2 or request.is_http3):
         request.authority = ""  # the next hop is the API itself: no target in absolute form
     _remove_what_connection_lists(request)

@@ -37,6 +37,12 @@ def refuse_plaintext(rule: Rule, destination: Destination) -> None:
         )
 
 
+def host_header(destination: Destination) -> str:
+    """How a request names this server: without the scheme's default port."""
+    host, _, _ = destination.authority.rpartition(":")
+    return host if destination.port == DEFAULT_PORTS[destination.scheme] else destination.authority
+
+
 def _names(text: str, host: str) -> bool:
     try:
         return normalise(text) == host

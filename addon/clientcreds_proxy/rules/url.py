@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 from urllib.parse import quote, unquote
 
+from clientcreds_proxy.rules.destination import host_header
 from clientcreds_proxy.rules.host import ip_literal, normalise, split_host_port
 from clientcreds_proxy.rules.matching import DEFAULT_PORTS
 from clientcreds_proxy.rules.model import Destination
@@ -30,9 +31,7 @@ class Url:
     @property
     def host_header(self) -> str:
         """Host and port as clients name them: without the scheme's default port."""
-        default = DEFAULT_PORTS[self.destination.scheme]
-        host, _, _ = self.authority.rpartition(":")
-        return host if self.destination.port == default else self.authority
+        return host_header(self.destination)
 
     @property
     def server_name(self) -> str | None:
