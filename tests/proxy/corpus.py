@@ -101,7 +101,7 @@ class Corpus:
             url=parse_url(
                 f"{scheme}://{self._one((*HOSTS, 'api.test', 'www.api.test'))}{port}{self._one(PATHS)}"
             ),
-            headers=tuple(_once_only(self.chance.sample(HEADERS, self.chance.randint(0, 4)))),
+            headers=tuple(_once_only(self.chance.sample(HEADERS, self.chance.randint(0, 3)))),
             client_address=self._one((*["127.0.0.1"] * 5, "127.0.0.2")),
         )
 

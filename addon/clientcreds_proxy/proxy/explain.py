@@ -182,9 +182,9 @@ def _attached(request: http.Request, decision: Decision) -> Iterator[Attached]:
 
 
 def _changes(before: http.Request, after: http.Request, hidden: "_Hidden") -> Iterator[Change]:
-    was, now = facts.as_mitmproxy_names_it(before), facts.as_mitmproxy_names_it(after)
+    was, now = _place_of(before), _place_of(after)
     if was != now:
-        yield Change(what="destination", before=_shown(was), after=_shown(now))
+        yield Change(what="destination", before=was, after=now)
     if before.path != after.path:
         yield Change(what="target", before=before.path, after=hidden.text(after.path))
     left = [field for field in _fields(after) if PREFIX not in field[1]]
@@ -235,5 +235,7 @@ def _fields(request: http.Request) -> Headers:
     return tuple(request.headers.items(multi=True))
 
 
-def _shown(place: Destination) -> str:
+def _place_of(request: http.Request) -> str:
+    host = facts.normal_or_nowhere(request.host)
+    place = Destination(scheme=facts.scheme_of(request), host=host, port=request.port)
     return f"{place.scheme}://{place.authority}"
