@@ -42,6 +42,7 @@ class StatusServer:
         self._folder: Path | None = None
         self._announced: Running | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._closed: asyncio.Task[None] | None = None  # the last server that was, with its connections
         self._closing = False
 
     # --- its life ------------------------------------------------------------------------------------
@@ -60,18 +61,18 @@ class StatusServer:
             self._keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._keeper
-        last = self.close()
-        if last is not None:
-            await last.close_all_connections()
+        self.close()
+        if self._closed is not None:
+            await self._closed
 
-    def close(self) -> HTTPServer | None:
-        """Free the port at once, and be found no more; what was open, for the rest of its connections."""
+    def close(self) -> None:
+        """Free the port at once, and be found no more."""
         if self._folder is not None and self._announced is not None:
             runtime.retract(self._folder, os.getpid())
         last, self._server, self._address, self._announced = self._server, None, None, None
         if last is not None:
             last.stop()
-        return last
+            self._closed = asyncio.get_running_loop().create_task(last.close_all_connections())
 
     async def _keep(self) -> None:
         told, pause = "", START_LOOK_SECONDS
