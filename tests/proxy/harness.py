@@ -15,6 +15,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "addon" / "clientcreds.py"
 BIN = Path(sys.executable).parent
+CLIENTCREDS = (sys.executable, "-m", "clientcreds_proxy.cli")
 PATIENCE = 20.0  # seconds until something that must happen counts as missing
 
 
@@ -97,9 +98,12 @@ async def mitmdump(
     environ: Mapping[str, str] | None = None,
     program: str = "mitmdump",
     script: Path = SCRIPT,
+    command: str | None = None,
     listens_at: str | None = "127.0.0.1",
 ) -> AsyncIterator[Proxy]:
     """A proxy with this configuration (its text, or its path); `folder` is for its files.
+
+    `command` is one of `clientcreds` to start instead of mitmdump with the script.
 
     It has started and listens on the address that the log shows (`*` for all), or is yielded at once where
     `listens_at` is None.
@@ -109,9 +113,10 @@ async def mitmdump(
         path.write_text(config)
     port = await free_port()
     confdir = folder.parent / "confdir"  # one CA for all proxies of a run
+    start = (BIN / program, "-s", script) if command is None else (*CLIENTCREDS, command)
     process = await asyncio.create_subprocess_exec(
-        BIN / program,
-        *("-p", str(port), "-s", str(script)),
+        *start,
+        *("-p", str(port)),
         *("--set", f"clientcreds_config={path}", "--set", f"confdir={confdir}"),
         *options,
         stdin=asyncio.subprocess.DEVNULL,
