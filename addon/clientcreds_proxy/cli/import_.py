@@ -18,6 +18,7 @@ _EPILOG = """
 Examples:
   clientcreds import krakend krakend.json
   clientcreds import krakend krakend.json -o clientcreds.yaml
+  kubectl get middleware,ingressroute,secret -o yaml | clientcreds import traefik -
   clientcreds import krakend krakend.json --strict --json | jq .lost
 
 \b

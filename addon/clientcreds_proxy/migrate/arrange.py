@@ -1,8 +1,9 @@
 """The rules of a draft in an order in which each of them wins what is its own.
 
-A gateway chooses by the URL that its clients call; here the API's own decides, where two routes may meet.
-Rules that differ in their methods alone become one, the narrower of two rules goes first, and of two that
-want the same requests the first one in the file gets them, which is reported.
+KrakenD chooses by the URL that its clients call; here the API's own decides, where two routes may meet. Rules
+that differ in their methods alone become one, the narrower of two rules goes first, and of two that want the
+same requests the first one in the file gets them, which is reported. The order of a gateway that chooses by
+the same facts as we do is kept.
 """
 
 from dataclasses import dataclass, replace
@@ -57,10 +58,15 @@ def arrange(draft: Draft) -> None:
             rule.off = str(error)
             rule.at.lost(rule.off)
         else:
-            _settle(built, ordered)
+            (_append if draft.in_order else _settle)(built, ordered)
         if rule.off is not None and not rule.is_plain:
             off.append(rule)
-    draft.rules[:] = [*(built.rule for built in _needed(ordered)), *off]
+    needed = [
+        each.rule
+        for index, each in enumerate(ordered)
+        if not each.rule.is_plain or _guards(each, ordered[index + 1 :], by_host=draft.in_order)
+    ]
+    draft.rules[:] = [*needed, *off]
 
 
 def _merged(rules: list[Rule]) -> list[Rule]:
@@ -88,6 +94,17 @@ def _alike(one: Rule, other: Rule) -> bool:
     )
 
 
+def _append(new: Built, ordered: list[Built]) -> None:
+    """Put a rule behind all others, unless one of them takes its requests."""
+    taker = next((other for other in ordered if new.within(other)), None)
+    if taker is None:
+        ordered.append(new)
+        return
+    new.rule.off = f"{taker.rule.at.where} takes all its requests first, as it did before"
+    if not new.rule.is_plain:
+        new.rule.at.note(new.rule.off)
+
+
 def _settle(new: Built, ordered: list[Built]) -> None:
     """Put a rule before the first that would take its requests, unless these are that rule's, too."""
     rivals = [other for other in ordered if new.meets(other)]
@@ -113,14 +130,12 @@ def _contest(loser: Rule, winner: Rule) -> None:
     )
 
 
-def _needed(ordered: list[Built]) -> list[Built]:
-    """Without the plain rules that keep their requests from nobody."""
-    return [
-        each
-        for index, each in enumerate(ordered)
-        if not each.rule.is_plain
-        or any(each.within(later) for later in ordered[index + 1 :] if not later.rule.is_plain)
-    ]
+def _guards(plain: Built, later: list[Built], *, by_host: bool) -> bool:
+    """Whether a plain rule keeps requests from a later one that would do something to them."""
+    acting = [other for other in later if not other.rule.is_plain]
+    if by_host:
+        return any(not plain.hosts.isdisjoint(other.hosts) or plain.within(other) for other in acting)
+    return any(plain.within(other) for other in acting)
 
 
 def _build(rule: Rule) -> tuple[model.Rule, ...]:

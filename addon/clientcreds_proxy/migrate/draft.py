@@ -61,6 +61,7 @@ class Draft:
         self.vault = Vault()
         self.sources: list[Source] = []
         self.rules: list[Rule] = []
+        self.in_order = False  # whether the gateway tries its routes in the order of `rules`
         self.stores: dict[str, dict[str, Value]] = {}
         self.remarks: dict[str, None] = {}  # what is different here, for the new file's head
         self._grouped: dict[str, list[At]] = {}

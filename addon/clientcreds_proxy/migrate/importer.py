@@ -10,10 +10,11 @@ from clientcreds_proxy.migrate.draft import Draft
 from clientcreds_proxy.migrate.krakend.reader import read_krakend
 from clientcreds_proxy.migrate.notes import Notes
 from clientcreds_proxy.migrate.prove import prove
+from clientcreds_proxy.migrate.traefik.reader import read_traefik
 from clientcreds_proxy.migrate.write import write
 
-Gateway = Literal["krakend"]
-READERS: Mapping[Gateway, Callable[[str, Draft], None]] = {"krakend": read_krakend}
+Gateway = Literal["krakend", "traefik"]
+READERS: Mapping[Gateway, Callable[[str, Draft], None]] = {"krakend": read_krakend, "traefik": read_traefik}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +33,13 @@ def convert(gateway: Gateway, text: str, file: str) -> Imported:
     notes = Notes(file)
     draft = Draft(notes)
     READERS[gateway](text, draft)
-    arrange(draft)
-    draft.finish()
-    made = prove(draft, lambda: write(draft, gateway=gateway, file=file))
+
+    def render() -> str:
+        arrange(draft)
+        draft.finish()
+        return write(draft, gateway=gateway, file=file)
+
+    made = prove(draft, render)
     return Imported(
         config=made,
         lost=notes.of("lost"),

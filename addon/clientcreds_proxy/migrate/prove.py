@@ -16,19 +16,20 @@ from clientcreds_proxy.errors import Problem
 from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value
 from clientcreds_proxy.migrate.vault import Reference
 
-_PLACE = re.compile(r"(?P<part>token_sources|rules|stores)(?:\.(?P<name>[a-z0-9-]+)|\[(?P<index>\d+)\])")
+_PLACE = re.compile(r"(?P<part>token_sources|rules|stores)(?:\.(?P<name>[a-z0-9-]+)|\[(?P<index>\d+)\])?")
 _MADE_UP = "a value made up for the check"  # of secrets that the source file names alone
 
 
 def prove(draft: Draft, render: Callable[[], str]) -> str:
-    """The new file's text, without what `check` refuses."""
+    """The new file's text, without what `check` refuses; `render` writes what there is of it."""
     while True:
         text = render()
         problems = _problems(draft, text)
         if not problems:
             return text
-        for problem in problems:
-            _switch_off(draft, problem)
+        found = [(_entry(draft, problem), problem) for problem in problems]  # before any index changes
+        for entry, problem in found:
+            _switch_off(draft, entry, problem)
 
 
 def _problems(draft: Draft, text: str) -> list[Problem]:
@@ -67,27 +68,29 @@ def _entry(draft: Draft, problem: Problem) -> Source | Rule | None:
         return None
     if place["part"] == "rules":
         active = [rule for rule in draft.rules if rule.off is None]
-        return active[int(place["index"] or 0)]
+        return active[int(place["index"])] if place["index"] else None
     return next((source for source in draft.sources if source.name == place["name"]), None)
 
 
-def _switch_off(draft: Draft, problem: Problem) -> None:
+def _switch_off(draft: Draft, entry: Source | Rule | None, problem: Problem) -> None:
     """Write what the problem is about as a comment; RuntimeError, our bug, where that is nothing."""
-    found = _entry(draft, problem)
-    store = _PLACE.match(problem.path)
-    if found is None and store and store["part"] == "stores":
-        users = [source for source in draft.sources if source.keys.get("store") == store["name"]]
-        draft.stores.pop(store["name"] or "", None)
-        _off(users, problem)
-        found = users[0] if users else None
-    elif found is None:
-        raise RuntimeError(f"the new file can't be read: {problem.path}: {problem.message}")
+    if entry is not None:
+        _off([entry], problem)
+    elif problem.path.startswith("stores"):
+        _drop_stores(draft, problem)
     else:
-        _off([found], problem)
-    if isinstance(found, Source):
-        for rule in draft.rules:
-            if rule.source is not None and rule.source.off is not None and rule.off is None:
-                rule.off = "its token source is switched off"
+        raise RuntimeError(f"the new file can't be read: {problem.path}: {problem.message}")
+    for rule in draft.rules:
+        if rule.source is not None and rule.source.off is not None and rule.off is None:
+            rule.off = "its token source is switched off"
+
+
+def _drop_stores(draft: Draft, problem: Problem) -> None:
+    place = _PLACE.match(problem.path)
+    names = [place["name"]] if place and place["name"] else [*draft.stores]
+    for name in names:
+        draft.stores.pop(name, None)
+    _off((source for source in draft.sources if source.keys.get("store") in names), problem)
 
 
 def _off(entries: Iterable[Source | Rule], problem: Problem) -> None:

@@ -36,6 +36,7 @@ class Vault:
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
         self.mounted: dict[tuple[str, str], str | None] = {}  # Kubernetes' secrets by name and key
+        self._mounted_values: dict[str, Reference] = {}
         self._by_content: dict[str, str] = {}
 
     def keep(self, value: str, at: At, *hint: str) -> Reference:
@@ -52,16 +53,24 @@ class Vault:
         self.variables.setdefault(name, found)
         return Reference(text=f"${{env:{name}}}")
 
-    def mount(self, name: str, key: str, value: str | None = None) -> Reference:
-        """A reference to a key of a Kubernetes secret."""
+    def mount(self, name: str, key: str, value: str | None, *, secret: bool) -> Reference:
+        """A reference to a key of a Kubernetes secret, whose value may be known."""
         if self.mounted.get((name, key)) is None:
             self.mounted[name, key] = value
-        return Reference(text=f"urn:k8s:secret:{name}:{key}")
+        reference = Reference(text=f"urn:k8s:secret:{name}:{key}")
+        if secret and value:
+            self._mounted_values[value] = reference
+        return reference
 
     def masked(self, text: str) -> str | Reference:
         """`text`, or a reference that gives it: where there is a secret in it, or what looks like one."""
         if text.lstrip()[:8].lower() == "urn:k8s:":
             return self._reference(f"value {text}", text, "a text that begins with urn:k8s:", ("text",))
+        if text in self._mounted_values:
+            return self._mounted_values[text]
+        for value in self._mounted_values:
+            if len(value) >= _MASKABLE and value in text:
+                self._reference(f"value {value}", value, "a Kubernetes secret of the old file", ("secret",))
         masked = text.replace("${", "$${")
         for variable in sorted(self._known(), key=lambda each: -len(each.value or "")):
             value = variable.value or ""
@@ -74,7 +83,9 @@ class Vault:
     def holds(self, name: str) -> bool:
         """Whether a name that is to be shown has a secret in it."""
         plain = slug(name)
-        secrets = [slug(each.value or "") for each in self._known()]
+        secrets = [
+            slug(text) for text in (*(each.value or "" for each in self._known()), *self._mounted_values)
+        ]
         return any(secret == plain or (len(secret) >= _MASKABLE and secret in plain) for secret in secrets)
 
     def _known(self) -> list[Variable]:

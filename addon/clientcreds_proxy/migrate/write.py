@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@%+=~*():-]*(?: [A-Za-z0-9_./@%
 _REFERENCE = re.compile(r"\$\{env:\w+\}|urn:k8s:secret:[\w.-]+:[\w.-]+")
 _UNPRINTABLE = re.compile('[\\x00-\\x1f"\\\\\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
 _WIDTH = 110
+_NO_RULES = "rules: []  # take the brackets away with the first # of a rule"
 
 
 def write(draft: Draft, *, gateway: str, file: str) -> str:
@@ -27,7 +28,7 @@ def write(draft: Draft, *, gateway: str, file: str) -> str:
         *_block("rules", draft.rules, draft.vault),
     ]
     if not any(rule.off is None for rule in draft.rules):
-        body = [line if line != "rules:" else "rules: []" for line in body]
+        body = [_NO_RULES if line == "rules:" else line for line in body]
     head = ["# yaml-language-server: $schema=./schema.json", *_comment(list(_head(draft, gateway, file)))]
     return "\n".join([*head, *body]) + "\n"
 
@@ -61,8 +62,8 @@ def _block(title: str, entries: Sequence[Source | Rule], vault: Vault) -> Iterat
             yield "rules: []"
         return
     yield ""
-    if any(entry.off is None for entry in entries) or title == "rules":
-        yield f"{title}:"
+    off = title != "rules" and all(entry.off is not None for entry in entries)
+    yield f"# {title}:" if off else f"{title}:"
     for number, entry in enumerate(entries):
         if number:
             yield ""
@@ -194,7 +195,9 @@ def _comment(lines: Iterable[str]) -> Iterator[str]:
             yield "#"
         yield from (
             f"# {part}"
-            for part in wrap(text, _WIDTH, subsequent_indent=f"{indent}  ", break_long_words=False)
+            for part in wrap(
+                text, _WIDTH, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
+            )
         )
 
 

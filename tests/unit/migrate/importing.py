@@ -36,8 +36,9 @@ class Case:
     """One file, the secrets that its user sets, and what becomes of requests: `METHOD URL`."""
 
     file: str
-    environ: Mapping[str, str]
     requests: Mapping[str, Asked | None]  # None: a rule without a token, or no rule at all
+    environ: Mapping[str, str] = field(default_factory=dict)
+    mounted: Mapping[str, str] = field(default_factory=dict)  # NAME/KEY of Kubernetes' secrets
     lost: tuple[str, ...] = ()  # the paths of what was not carried over
 
 
