@@ -47,7 +47,7 @@ class ClientCreds:
         self._guard = Guard(self._passages, self._wire, self)
         self._certificates = Certificates(lambda: self.house.policy, self.report)
         self._status: StatusServer | None = None
-        self._callers = Callers()
+        self._callers = Callers(streams.tunnel_of)
         self._closing = False  # the proxy ends
         self._gone = False  # another instance takes over: the script was touched
 

@@ -3,6 +3,7 @@
 Not in it: what stands where (`tokens/credentials.py`), and what it is good for (`tokens/callers.py`).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -15,11 +16,13 @@ from clientcreds_proxy.proxy.facts import normal_or_nowhere
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.callers import Callers as CallersOfSource
 from clientcreds_proxy.tokens.credentials import (
     Credentials,
     Holder,
     find,
     in_basic,
+    missing,
     target_without,
     without,
 )
@@ -33,10 +36,14 @@ _SAID_TO_PROXY = "proxy-authorization"
 _HTTP_PROXIES = (mode_specs.RegularMode, mode_specs.UpstreamMode)
 
 
+TunnelOf = Callable[[http.HTTPFlow], http.HTTPFlow | None]  # the CONNECT in whose tunnel a request came
+
+
 class Callers:
     """Who asked for which tunnel, and who sends which request."""
 
-    def __init__(self) -> None:
+    def __init__(self, tunnel_of: TunnelOf) -> None:
+        self._tunnel_of = tunnel_of
         self._tunnels: WeakKeyDictionary[http.HTTPFlow, Credentials] = WeakKeyDictionary()
 
     # --- a tunnel ------------------------------------------------------------------------------------
@@ -51,18 +58,24 @@ class Callers:
         """Who asked for this tunnel."""
         return self._tunnels.get(connect)
 
+    def refuse_nameless(self, connect: http.HTTPFlow, policy: Policy) -> None:
+        """Refuse a tunnel without credentials in which every request would be refused for that."""
+        if _wanted_by_tunnel(connect, policy) and self.of_tunnel(connect) is None:
+            raise ProxyCallerUnauthorized(missing(("proxy_authorization",)))
+
     async def admit_tunnel(self, connect: http.HTTPFlow, policy: Policy) -> None:
         """Refuse a tunnel in which every request would be refused for its caller.
 
         An authorization server that can't tell is no reason: each request gets its own answer.
         """
-        if connect.response is not None:
-            return  # the requests inside will be refused for another reason
-        host, port = normal_or_nowhere(connect.request.host), connect.request.port
+        self.refuse_nameless(connect, policy)
+        said = self.of_tunnel(connect)
+        if said is None:
+            return
         refused: ProxyCallerUnauthorized | None = None
-        for callers in policy.callers_by_tunnel(host, port):
+        for callers in _wanted_by_tunnel(connect, policy):
             try:
-                await callers.token(self.of_tunnel(connect), ProxyCallerUnauthorized)
+                await callers.token(said, ProxyCallerUnauthorized)
             except ProxyCallerUnauthorized as error:
                 refused = error
             except TokenFailure:
@@ -96,7 +109,7 @@ class Callers:
         if caller is None:
             return
         holder = self._holder(flow, passage)
-        if caller.places == ("proxy_authorization",) and _is_proxied(flow):
+        if caller.places == ("proxy_authorization",) and self._is_proxied(flow):
             passage.unauthorized = ProxyCallerUnauthorized
         found = find(caller.places, holder)
         if found is not None:
@@ -105,23 +118,28 @@ class Callers:
 
     def _holder(self, flow: http.HTTPFlow, passage: Passage) -> Holder:
         headers = passage.arrival.headers
-        tunnel = streams.tunnel_of(flow)
+        tunnel = self._tunnel_of(flow)
         if tunnel is not None:
             proxied = self.of_tunnel(tunnel)
         else:
-            proxied = in_basic(headers, _SAID_TO_PROXY) if _is_proxied(flow) else None
+            proxied = in_basic(headers, _SAID_TO_PROXY) if self._is_proxied(flow) else None
         form = _text(flow.request.raw_content or b"") if passage.waits_for_body else None
         return Holder(headers=headers, target=flow.request.path, proxied=proxied, form=form)
+
+    def _is_proxied(self, flow: http.HTTPFlow) -> bool:
+        """Whether a client said this to us as its HTTP proxy, and not to a server through a tunnel."""
+        return isinstance(flow.client_conn.proxy_mode, _HTTP_PROXIES) and self._tunnel_of(flow) is None
+
+
+def _wanted_by_tunnel(connect: http.HTTPFlow, policy: Policy) -> Sequence[CallersOfSource]:
+    if connect.response is not None:
+        return ()  # the requests inside will be refused for another reason
+    return policy.callers_by_tunnel(normal_or_nowhere(connect.request.host), connect.request.port)
 
 
 def _caller_of(passage: Passage) -> Caller | None:
     rule = passage.finding.rule if passage.finding else None
     return passage.policy.caller_of(rule) if rule else None
-
-
-def _is_proxied(flow: http.HTTPFlow) -> bool:
-    """Whether a client said this request to us as its HTTP proxy, and not to a server through a tunnel."""
-    return isinstance(flow.client_conn.proxy_mode, _HTTP_PROXIES) and streams.tunnel_of(flow) is None
 
 
 def _may_be_form(request: http.Request) -> bool:

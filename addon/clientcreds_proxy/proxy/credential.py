@@ -3,6 +3,8 @@
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.rules.decision import Decision
+from clientcreds_proxy.tokens.callers import Callers
+from clientcreds_proxy.tokens.credentials import Credentials, missing
 from clientcreds_proxy.tokens.model import Obtained
 
 
@@ -23,10 +25,18 @@ async def obtain(passage: Passage, decision: Decision) -> None:
     passage.token_use = obtained.how
 
 
+def named_caller(passage: Passage, callers: Callers) -> Credentials:
+    """The credentials of the caller's own, where its token source wants some."""
+    if passage.caller is None:
+        raise passage.unauthorized(missing(callers.places))
+    return passage.caller
+
+
 async def _token(passage: Passage, source: str) -> Obtained:
     callers = passage.policy.callers.get(source)
     if callers is None:
         of_all = passage.policy.sources[source]
         return of_all.cached() or await of_all.token()
-    passage.own_source, obtained = await callers.token(passage.caller, passage.unauthorized)
+    caller = named_caller(passage, callers)
+    passage.own_source, obtained = await callers.token(caller, passage.unauthorized)
     return obtained

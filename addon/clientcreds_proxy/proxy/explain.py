@@ -4,6 +4,7 @@ No token is fetched: one that stands for it is attached. So what depends on the 
 there is one, is not decided here.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -14,6 +15,8 @@ from mitmproxy import http
 from clientcreds_proxy.errors import Refusal
 from clientcreds_proxy.martian.message import Headers
 from clientcreds_proxy.proxy import attach, facts, tunnel
+from clientcreds_proxy.proxy.callers import Callers
+from clientcreds_proxy.proxy.credential import named_caller
 from clientcreds_proxy.proxy.fail_closed import or_refuse
 from clientcreds_proxy.proxy.imagined import Imagined, connect_flow, request_flow
 from clientcreds_proxy.proxy.passage import Passage
@@ -76,9 +79,10 @@ def explain(policy: Policy, imagined: Imagined) -> Explanation:
     flow = request_flow(imagined)
     arrival = facts.arrival_of(flow)
     finding = policy.gate.find(arrival)
-    known = _Known(policy=policy, arrival=arrival, finding=finding)
-    if imagined.url.destination.scheme == "https":
-        before = _connect(known, imagined)
+    connect = connect_flow(imagined) if imagined.url.destination.scheme == "https" else None
+    known = _Known(policy=policy, arrival=arrival, finding=finding, callers=Callers(lambda _: connect))
+    if connect is not None:
+        before = _connect(known, connect)
         if before is not None:
             return before
     return _request(known, flow)
@@ -89,6 +93,7 @@ class _Known:
     policy: Policy
     arrival: Arrival
     finding: Finding | None
+    callers: Callers
 
     def so(self, outcome: Outcome, **more: object) -> Explanation:
         """An explanation with what is always said."""
@@ -117,13 +122,14 @@ class _Known:
         return self.so("refused", refusal=refused[0], at_connect=at_connect, bug=bug)
 
 
-def _connect(known: _Known, imagined: Imagined) -> Explanation | None:
+def _connect(known: _Known, flow: http.HTTPFlow) -> Explanation | None:
     """What becomes of the tunnel; None where the request inside decides."""
-    flow = connect_flow(imagined)
     refused: list[Refusal] = []
     bugs: list[Exception] = []
     with or_refuse(refused.append, bugs.append):
+        known.callers.note_tunnel(flow)
         tunnel.admit_connect(flow, known.policy)
+        known.callers.refuse_nameless(flow, known.policy)
     if refused:
         return known.refused(refused, bugs, at_connect=True)
     if known.finding is None and known.policy.intercepts_ruled_only:
@@ -154,7 +160,8 @@ def _send(known: _Known, flow: http.HTTPFlow) -> Decision | None:
     """As `ClientCreds.requestheaders` has it, but for the token."""
     passage = Passage(arrival=known.arrival, policy=known.policy, started=0, finding=known.finding)
     attach.remove_what_is_ours(flow.request)
-    decision = passage.decision = known.policy.gate.admit(known.arrival, known.finding)
+    known.callers.take(flow, passage)
+    decision = passage.decision = known.policy.gate.admit(passage.arrival, known.finding)
     if decision is not None:
         _stand_in(passage, decision)
         attach.prepare(flow, passage, decision)
@@ -165,6 +172,9 @@ def _send(known: _Known, flow: http.HTTPFlow) -> Decision | None:
 def _stand_in(passage: Passage, decision: Decision) -> None:
     """What `credential.obtain` does, without asking anybody."""
     if decision.credential == "attach":
+        callers = passage.policy.callers.get(decision.rule.token_source or "")
+        if callers is not None:
+            named_caller(passage, callers)
         token = Token(value=Secret("imagined"), lifetime=None, requested=Instant(boot=0, wall=0))
         passage.obtained = Obtained(token=token, how="cached", key="")
 
@@ -186,7 +196,7 @@ def _changes(before: http.Request, after: http.Request, hidden: "_Hidden") -> It
     if was != now:
         yield Change(what="destination", before=was, after=now)
     if before.path != after.path:
-        yield Change(what="target", before=before.path, after=hidden.text(after.path))
+        yield Change(what="target", before=hidden.target(before.path), after=hidden.target(after.path))
     left = [field for field in _fields(after) if PREFIX not in field[1]]
     for change in _header_changes(_fields(before), left):
         yield Change(
@@ -223,6 +233,10 @@ class _Hidden:
         if value is None:
             return None
         return "***" if header.lower() in self.headers else self.text(value)
+
+    def target(self, target: str) -> str:
+        """A target, also without a caller's own secret in its query."""
+        return re.sub(r"(?<=[?&]client_secret=)[^&]+", "***", self.text(target))
 
     def text(self, text: str) -> str:
         """Any text, without the secrets in it."""

@@ -15,9 +15,9 @@ from clientcreds_proxy.errors import CallerUnauthorized, TokenFailure
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.assertion import SHORTEST_SECRET
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, Way, refused_as_client
-from clientcreds_proxy.tokens.credentials import Credentials, missing
+from clientcreds_proxy.tokens.credentials import Credentials
 from clientcreds_proxy.tokens.entry import Standing
-from clientcreds_proxy.tokens.model import Assertion, Obtained, SourceSpec
+from clientcreds_proxy.tokens.model import Assertion, Obtained, Place, SourceSpec
 from clientcreds_proxy.tokens.source import Fetch, TokenSource
 
 MOST_KNOWN = 10_000  # callers with a token; one more pushes out the one that was away for longest
@@ -39,11 +39,15 @@ class Callers:
         most_unknown: int = MOST_UNKNOWN,
     ) -> None:
         self.spec = spec
-        self._places = spec.caller.places if spec.caller else ()
         self._open = opened
         self._key = key  # of this process alone
         self._known = _Recent(most_known)
         self._unknown = _Recent(most_unknown)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where they say who they are."""
+        return self.spec.caller.places if self.spec.caller else ()
 
     def keys(self) -> Iterator[str]:
         """Of their entries in the cache."""
@@ -63,15 +67,13 @@ class Callers:
             each.clear()
 
     async def token(
-        self, credentials: Credentials | None, refusal: type[CallerUnauthorized] = CallerUnauthorized
+        self, credentials: Credentials, refusal: type[CallerUnauthorized] = CallerUnauthorized
     ) -> tuple[TokenSource, Obtained]:
         """This caller's token, and its source, for a 401 later.
 
-        Raises a `refusal` where there are no credentials or the authorization server refuses them, from
-        memory too, and a TokenFailure where it can't tell.
+        Raises a `refusal` where the authorization server refuses these credentials, from memory too, and a
+        TokenFailure where it can't tell.
         """
-        if credentials is None:
-            raise refusal(missing(self._places))
         name = self._name_of(credentials)
         source = self._known.again(name)
         obtained = source.cached() if source is not None else None

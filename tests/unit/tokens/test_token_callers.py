@@ -70,7 +70,7 @@ class Desk:
     async def token(self, credentials: Credentials) -> str:
         return (await self.callers.token(credentials))[1].token.value.reveal()
 
-    async def error(self, credentials: Credentials | None) -> CallerUnauthorized | TokenFailure:
+    async def error(self, credentials: Credentials) -> CallerUnauthorized | TokenFailure:
         try:
             await self.callers.token(credentials)
         except (CallerUnauthorized, TokenFailure) as error:
@@ -105,17 +105,6 @@ async def test_parts_of_credentials_do_not_run_together() -> None:
     error = await desk.error(Credentials(client_id="a", secret=Secret("bright")))
 
     assert isinstance(error, CallerUnauthorized)
-
-
-async def test_no_credentials_are_refused_without_asking() -> None:
-    desk = Desk()
-
-    error = await desk.error(None)
-
-    assert isinstance(error, CallerUnauthorized)
-    assert (error.status, error.error) == (401, None)
-    assert "Authorization: Basic" in error.detail
-    assert desk.asked == []
 
 
 async def test_refused_caller_is_told_the_server_s_code_and_remembered() -> None:
