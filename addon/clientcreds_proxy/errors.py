@@ -11,6 +11,9 @@
         ├── HeaderPresent          403
         ├── CallerUnauthorized     401  no credentials of the caller's own, or refused ones
         │   └── ProxyCallerUnauthorized  407  the same, where the proxy's credentials are meant
+
+
+        ├── ClaimsDenied           403
         ├── MethodRefused          405
         ├── DestinationMismatch    421
         ├── InternalError          500  a bug of ours
@@ -120,6 +123,12 @@ class ProxyCallerUnauthorized(CallerUnauthorized):
     """The same, where a client is to say them to its proxy."""
 
     status, reason, title = 407, "caller_unauthorized", "The caller's own credentials are missing or refused"
+
+
+class ClaimsDenied(Refusal):
+    """The token does not say what the rule asks for."""
+
+    status, reason, title = 403, "claims_denied", "The token does not fulfil the rule's claims"
 
 
 class MethodRefused(Refusal):

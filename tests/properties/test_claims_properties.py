@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_path, scalar_text, text_of
+from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_claim, scalar_text, text_of
 from clientcreds_proxy.tokens.expression import Call, Expression, Joined, Not, parse_expression
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="`"), min_size=1, max_size=8)
@@ -96,7 +96,7 @@ def test_path_finds_any_member(names: list[str]) -> None:
         claims = {name: claims}
     text = ".".join(name.replace("\\", "\\\\").replace(".", "\\.") for name in names)
 
-    assert find(claims, parse_path(text)) == "found"
+    assert find(claims, parse_claim(text)) == "found"
 
 
 @given(JSON)

@@ -10,6 +10,8 @@ from clientcreds_proxy.rules.clients import parse_client
 from clientcreds_proxy.rules.host import is_loopback, split_host_port
 from clientcreds_proxy.rules.pattern import PatternError, parse_host, parse_path
 from clientcreds_proxy.tokens import endpoint
+from clientcreds_proxy.tokens.claims import ClaimSyntaxError, parse_claim
+from clientcreds_proxy.tokens.expression import parse_expression
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
@@ -150,6 +152,31 @@ def listen(value: str) -> str:
     if not is_loopback(host):
         raise ValueError("expected a loopback address: the status server is for this machine only")
     return value
+
+
+def claims(value: str) -> str:
+    """`value`, if it is a condition on claims."""
+    try:
+        parse_expression(value)
+    except ClaimSyntaxError as error:
+        raise QuotingError(_at(error, value)) from None
+    return value
+
+
+def claim(value: str) -> str:
+    """`value`, if it is the path of a claim."""
+    try:
+        parse_claim(value)
+    except ClaimSyntaxError as error:
+        raise QuotingError(_at(error, value)) from None
+    return value
+
+
+def _at(error: ClaimSyntaxError, value: str) -> str:
+    line = value.count("\n", 0, error.offset) + 1
+    column = error.offset - value.rfind("\n", 0, error.offset)
+    where = f"character {column}" if line == 1 else f"line {line}, character {column}"
+    return f"at {where}: {error.message}"
 
 
 def method(value: str) -> str:

@@ -50,8 +50,6 @@ def _way(value: object) -> str | None:
 class Rule(Keys):
     """What happens to the requests it matches. The first rule that matches wins."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"claims", "forward_headers", "username_claim"})
-
     name: fields.Name
     """Name of the rule in logs and answers, unique over all files."""
     match: Match
@@ -63,6 +61,13 @@ class Rule(Keys):
     no token, only modifiers."""
     attach: Attach = Attach()
     """Where the token goes, where that differs from the token source's attach."""
+    claims: fields.Claims = ""
+    """What the token must say, in Traefik's language: Equals(`grp`, `admin`) && !Contains(`areas`, `x`)."""
+    forward_headers: dict[fields.HeaderName, fields.Claim] = {}
+    """Headers for the API, each with the path of the claim that it carries. Empty where the claim is
+    missing; the client's own header of that name is always removed."""
+    username_claim: fields.Claim = ""
+    """Path of the claim that the log shows as client_username."""
     modifiers: fields.Trees = []
     """Martian modifiers, as KrakenD has them: one tree, or a list of them that runs in order."""
     upgrade_to_https: bool = False

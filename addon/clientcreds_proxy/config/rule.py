@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from clientcreds_proxy.config import model as keys
 from clientcreds_proxy.config.bound import check_bound_rule, scheme
+from clientcreds_proxy.config.claims import check_claims
 from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.martian.inspect import HostSetting, host_settings, without_effect
@@ -15,6 +16,8 @@ from clientcreds_proxy.rules.host import is_loopback, normalise, split_host_port
 from clientcreds_proxy.rules.matching import DEFAULT_PORTS, covers
 from clientcreds_proxy.rules.model import Attach, ClientList, Destination, Match, Rule
 from clientcreds_proxy.rules.pattern import HostPattern, parse_host, parse_path
+from clientcreds_proxy.tokens.claims import parse_claim
+from clientcreds_proxy.tokens.expression import parse_expression
 
 Placed = tuple[Modifier, Place]
 
@@ -32,6 +35,11 @@ def build_rule(
             match=match,
             token_source=source[0] if source else None,
             attach=_attach(model, source[1] if source else None),
+            claims=parse_expression(model.claims) if model.claims else None,
+            forward_headers=tuple(
+                (name, parse_claim(claim)) for name, claim in model.forward_headers.items()
+            ),
+            username_claim=parse_claim(model.username_claim) if model.username_claim else None,
             modifiers=tuple(modifier for modifier, _ in modifiers),
             upgrade_to_https=model.upgrade_to_https,
             on_unauthorized=model.on_unauthorized,
@@ -44,6 +52,7 @@ def build_rule(
         )
         for match in _matches(model.match, place.at("match"))
     ]
+    check_claims(model, place)
     if source:
         _check_attach(rules[0], source[1], place)
         check_bound_rule(model, source[1], place)
@@ -118,6 +127,11 @@ def _matches(match: keys.Match, place: Place) -> Iterator[Match]:
 
 
 def _check_attach(rule: Rule, source: TokenSource, place: Place) -> None:
+    forwarded = {name.lower() for name, _ in rule.forward_headers}
+    if rule.attach.header.lower() in forwarded:
+        place.at("forward_headers").problem("names the header that carries the token")
+    if forwarded & {name.lower() for name in source.api_headers}:
+        place.at("forward_headers").problem("names a header that the source's api_headers set")
     if rule.attach.header.lower() in (name.lower() for name in source.api_headers):
         place.at("token_source").problem("the source's api_headers set the header that carries the token")
 

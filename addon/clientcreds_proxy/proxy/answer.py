@@ -6,6 +6,7 @@ from mitmproxy.flow import Error
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.proxy import facts, retry
 from clientcreds_proxy.proxy.attach import attach_again
+from clientcreds_proxy.proxy.credential import check_claims
 from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Wire
@@ -67,6 +68,8 @@ async def _has_another_token(passage: Passage) -> bool:
         passage.without_token = failure
         return False
     passage.token_use = "retried"
+    if passage.decision is not None:
+        check_claims(passage, passage.decision)
     return True
 
 

@@ -16,6 +16,7 @@ from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.rules.destination import host_header
 from clientcreds_proxy.rules.host import normalise, split_host_port
 from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.claims import find, text_of
 from clientcreds_proxy.tokens.prover import Prover
 
 HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
@@ -68,6 +69,7 @@ def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire
     And for the caller's own credentials, where the configuration wants the API to see them.
     An API's key is as secret as a token: both may be references.
     """
+    _forward_claims(flow.request, passage, decision)
     if passage.obtained is None and passage.goes_on is None:
         return
     look_again(flow, decision, "a modifier")
@@ -83,7 +85,15 @@ def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire
 
 def attach_again(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
     """The same for a copy of the request that is sent once more with the token obtained since."""
+    _forward_claims(request, passage, decision)
     _put(request, passage, decision, wire)
+
+
+def _forward_claims(request: http.Request, passage: Passage, decision: Decision) -> None:
+    """Set the headers that carry claims; empty where there is no such claim, whatever the client sent."""
+    claims = passage.obtained.token.claims if passage.obtained else None
+    for name, claim in decision.rule.forward_headers:
+        request.headers[name] = (text_of(find(claims, claim)) or "").strip()
 
 
 def _remove_what_connection_lists(request: http.Request) -> None:

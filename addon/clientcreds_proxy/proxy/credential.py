@@ -1,6 +1,6 @@
 """Step 2: the token for one request, or what its rule says about going without."""
 
-from clientcreds_proxy.errors import TokenFailure
+from clientcreds_proxy.errors import ClaimsDenied, TokenFailure
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.tokens.callers import Callers
@@ -23,6 +23,19 @@ async def obtain(passage: Passage, decision: Decision) -> None:
         return
     passage.obtained = obtained
     passage.token_use = obtained.how
+    check_claims(passage, decision)
+
+
+def check_claims(passage: Passage, decision: Decision) -> None:
+    """Raise `ClaimsDenied` unless the obtained token says what the rule asks for."""
+    condition, obtained = decision.rule.claims, passage.obtained
+    if condition is None or obtained is None:
+        return
+    claims = obtained.token.claims
+    if claims is None:
+        raise ClaimsDenied("the rule asks for claims, and the token is opaque")
+    if not condition.holds(claims):
+        raise ClaimsDenied("the token's claims are not what the rule asks for")
 
 
 def named_caller(passage: Passage, callers: Callers) -> Credentials:

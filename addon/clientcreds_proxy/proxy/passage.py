@@ -17,6 +17,7 @@ from clientcreds_proxy.proxy.streams import has_unsent
 from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
 from clientcreds_proxy.rules.path import path_of
 from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.claims import find, text_of
 from clientcreds_proxy.tokens.credentials import Credentials, shown
 from clientcreds_proxy.tokens.model import Obtained
 from clientcreds_proxy.tokens.source import TokenSource
@@ -61,6 +62,13 @@ class Passage:
         return None if name is None else self.policy.sources[name]
 
     @property
+    def username(self) -> str | None:
+        """Whose token it is: what the claim says that the rule names for it, else the caller's client id."""
+        claim = self.decision.rule.username_claim if self.decision else None
+        named = text_of(find(self.obtained.token.claims, claim)) if claim and self.obtained else None
+        return named or (shown(self.caller.client_id) if self.caller else None)
+
+    @property
     def comment(self) -> str:
         """What mitmweb and the console show beside the flow; `~comment ^clientcreds` finds it."""
         rule, token_source = self.names
@@ -76,7 +84,7 @@ class Passage:
             rule=rule,
             token_source=token_source,
             client=self.arrival.client_address,
-            client_username=shown(self.caller.client_id) if self.caller else None,
+            client_username=self.username,
             method=facts.method,
             host=facts.destination.host,
             path=path_of(facts.target),

@@ -6,6 +6,8 @@ from typing import Literal
 
 from clientcreds_proxy.martian.modifier import Modifier
 from clientcreds_proxy.rules.pattern import HostPattern, PathPattern
+from clientcreds_proxy.tokens.claims import ClaimPath
+from clientcreds_proxy.tokens.expression import Expression
 
 Scheme = Literal["http", "https"]
 
@@ -70,6 +72,9 @@ class Rule:
     match: Match
     token_source: str | None = None  # the name of a source; None: modifiers only
     attach: Attach = field(default_factory=Attach)
+    claims: Expression | None = None  # what the token must say
+    forward_headers: tuple[tuple[str, ClaimPath], ...] = ()  # header, and the claim that it carries
+    username_claim: ClaimPath | None = None  # for the log
     modifiers: tuple[Modifier, ...] = ()
     upgrade_to_https: bool = False
     on_unauthorized: Literal["retry", "pass"] = "retry"

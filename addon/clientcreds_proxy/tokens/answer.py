@@ -12,6 +12,7 @@ from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenRejected
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens import hints
 from clientcreds_proxy.tokens.document import Document, UnreadableError, find, last_member, read
+from clientcreds_proxy.tokens.jwt import payload
 from clientcreds_proxy.tokens.lifetime import lifetime
 from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, SourceSpec, Token
 
@@ -71,6 +72,7 @@ def parse_answer(spec: SourceSpec, answer: Answer, requested: Instant) -> Token:
             document, spec, token=value, requested=requested, ahead_seconds=answer.ahead_seconds
         ),
         requested=requested,
+        claims=payload(value),
     )
 
 

@@ -27,7 +27,7 @@ class ClaimSyntaxError(ValueError):
         self.message = message
 
 
-def parse_path(text: str) -> ClaimPath:
+def parse_claim(text: str) -> ClaimPath:
     r"""The path that this text writes down: `.` between members' names, `\.` a dot, `\\` a backslash."""
     names = [""]
     offset = 0

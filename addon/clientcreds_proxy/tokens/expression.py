@@ -17,7 +17,7 @@ from clientcreds_proxy.tokens.claims import (
     Claims,
     ClaimSyntaxError,
     find,
-    parse_path,
+    parse_claim,
     scalar_text,
 )
 
@@ -201,7 +201,7 @@ class _Parser:
 
     def _path(self, key: str, offset: int) -> ClaimPath:
         try:
-            return parse_path(key)
+            return parse_claim(key)
         except ClaimSyntaxError as error:
             raise ClaimSyntaxError(offset, error.message) from None
 

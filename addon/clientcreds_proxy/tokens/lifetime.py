@@ -1,13 +1,12 @@
 """How long a token lasts, out of what the server said about it. Nothing said here ever raises."""
 
-import base64
-import json
 import math
 import re
 from datetime import UTC, datetime  # noqa: TID251 - reads a date that the server wrote, never the clock
 from typing import Any
 
 from clientcreds_proxy.tokens.document import Document, find
+from clientcreds_proxy.tokens.jwt import payload
 from clientcreds_proxy.tokens.model import Instant, SourceSpec
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")  # no `3_600`, no digits of other scripts
@@ -69,11 +68,5 @@ def moment(value: Any) -> float | None:
 
 def jwt_expiry(token: str) -> float | None:
     """The `exp` of a token that is a JWT; its signature is not looked at: it came from the server itself."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
-    except (ValueError, RecursionError):
-        return None
-    return number(claims.get("exp")) if isinstance(claims, dict) else None
+    claims = payload(token)
+    return None if claims is None else number(claims.get("exp"))

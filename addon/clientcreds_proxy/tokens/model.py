@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.claims import Claims
 
 ClientAuth = Literal[
     "auto",
@@ -154,6 +155,8 @@ class Token:
     scope: tuple[str, ...] | None = None  # granted; None where the answer does not say
     lifetime: float | None  # seconds from `requested`; None: never expires; 0 or less: not to be cached
     requested: Instant  # the moment before the token request left
+    # A JWT's payload, or what introspection said; None: the token is opaque.
+    claims: Claims | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

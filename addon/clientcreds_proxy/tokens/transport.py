@@ -129,7 +129,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 @contextmanager
 def _on_disk(pem: str) -> Iterator[str]:
     # OpenSSL's interface reads certificates with keys from files only.
-    handle, path = tempfile.mkstemp(prefix="clientcreds-")  # 0600
+    handle, path = tempfile.mkstemp(prefix="clientcreds-key-")  # 0600
     try:
         with os.fdopen(handle, "w") as file:
             file.write(pem)

@@ -33,10 +33,18 @@ allowed_clients:
   6:5: rules[0].allowed_clients: expected a list, found null
 allowed_clients: [10.0.0.0/8, nobody]
   6:35: rules[0].allowed_clients[1]: 'nobody' is no client; expected 127.0.0.0/8, ::1 or user:alice
-claims: x
-  6:5: rules[0].claims: claims is not supported by this version
-username_claim: x
-  6:5: rules[0].username_claim: username_claim is not supported by this version
+claims: Equals(`a`)
+  6:5: rules[0].claims: at character 1: expected Equals(key, value)
+claims: "Equals(`a`, `b`)\n&& Equals"
+  6:5: rules[0].claims: at line 2, character 10: expected ( after Equals, found the end
+claims: ""
+  6:5: rules[0].claims: at character 1: expected one of Equals, …
+username_claim: a..b
+  6:5: rules[0].username_claim: at character 3: expected a member's name in a claim's path
+forward_headers: {X-A: a.}
+  6:23: rules[0].forward_headers.X-A: at character 3: expected a member's name in a claim's path
+forward_headers: {Host: a}
+  6:23: rules[0].forward_headers.Host: this header belongs to the connection: the proxy writes it itself
 tokensource: s
   6:5: rules[0].tokensource: unknown key, did you mean 'token_source'?
 name: q

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_path, scalar_text, text_of
+from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_claim, scalar_text, text_of
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_path, 
     ],
 )
 def test_path_is_split_at_bare_dots(text: str, path: tuple[str, ...]) -> None:
-    assert parse_path(text) == path
+    assert parse_claim(text) == path
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_path_is_split_at_bare_dots(text: str, path: tuple[str, ...]) -> None:
 )
 def test_path_that_can_not_be_read_is_refused_with_its_place(text: str, offset: int) -> None:
     with pytest.raises(ClaimSyntaxError) as caught:
-        parse_path(text)
+        parse_claim(text)
 
     assert caught.value.offset == offset
 

@@ -19,7 +19,6 @@ from clientcreds_proxy.errors import (
     TokenTimeout,
     TokenUnavailable,
 )
-from clientcreds_proxy.observe import runtime
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.fetch import HttpFetch
@@ -379,8 +378,7 @@ class Authority:
 
 
 def keys_on_disk() -> list[Path]:
-    found = Path(tempfile.gettempdir()).glob("clientcreds-*")
-    return [path for path in found if path != runtime.place({})]  # a proxy may be running here
+    return list(Path(tempfile.gettempdir()).glob("clientcreds-key-*"))
 
 
 @pytest.fixture(scope="module")
