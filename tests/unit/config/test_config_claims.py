@@ -37,10 +37,8 @@ def test_keys_about_claims_must_not_contradict(keys: str, problem: str, files: F
 def test_contains_on_an_identifier_draws_a_warning(claim: str, files: Files) -> None:
     warnings = files.warnings(with_rule(f"claims: Equals(`a`, `b`) || !Contains(`{claim}`, `x`)"))
 
-    assert warnings == [
-        f"6:5: rules[0].claims: Contains on {claim} holds for any text with this one inside; "
-        "expected Equals or OneOf, unless the claim is always a list"
-    ]
+    (warning,) = warnings
+    assert warning.startswith(f"6:5: rules[0].claims: Contains on {claim} holds for any text")
 
 
 def test_contains_on_another_claim_draws_no_warning(files: Files) -> None:
