@@ -81,8 +81,6 @@ def _signing_key(keys: Keys, place: Place) -> SigningKey | None:
     except ValueError as error:
         place.at("key").problem(str(error))
         return None
-    if text == keys.key and not place.at("key").is_reference:
-        place.at("key").warn("the key stands in this file; use its path, ${env:NAME} or ${file:PATH}")
     if keys.passphrase and not key.is_encrypted:
         place.at("passphrase").warn("has no effect: the key is not encrypted")
     return key

@@ -88,6 +88,8 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     for part in parts:
         assembly.add_rules(part)
     assembly.warn_of_shadowed()
+    if settings:
+        _warn_of_everybody(settings, main)
     if settings and not assembly.rules:
         fate = "passed on as it is" if settings.unmatched == "pass" else "refused"
         main.report.warn((), f"no rules yet: every request is {fate}")
@@ -147,6 +149,12 @@ def _config(
         warnings=_sorted([part.report.warnings for part in parts]),
         secrets=secrets,
     )
+
+
+def _warn_of_everybody(settings: keys.MainFile, main: Part) -> None:
+    for index, entry in enumerate(settings.allowed_clients):
+        if any(network.prefixlen == 0 for network in client_list([entry]).networks):
+            main.report.warn(("allowed_clients", index), "whoever reaches the proxy may use its tokens")
 
 
 def _address(status: keys.Status | None) -> tuple[str, int] | None:

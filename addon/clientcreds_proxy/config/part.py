@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clientcreds_proxy.config.exposed import exposed_files
+from clientcreds_proxy.config.literal import literal_secrets
 from clientcreds_proxy.config.pem import PemFiles
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.config.references import References, resolve_all
@@ -79,6 +80,8 @@ def _values(document: Document, report: Report, references: References, director
         report.problem(path, message)
     report.remember(referenced=tree.referenced, unreadable=tree.wrong)
     for path, message in exposed_files(values, tree.exposed, directory):
+        report.warn(path, message)
+    for path, message in literal_secrets(values, {*tree.referenced, *tree.wrong}):
         report.warn(path, message)
     if values is None:
         report.problem((), "the file is empty; expected version: 1 and rules")

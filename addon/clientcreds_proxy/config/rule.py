@@ -138,9 +138,12 @@ def _check_attach(rule: Rule, source: TokenSource, place: Place) -> None:
 
 def _check_plaintext(rules: Sequence[Rule], place: Place) -> None:
     rule = rules[0]
-    if rule.match.schemes != {"http"} or rule.upgrade_to_https or rule.allow_plain_http:
+    if rule.upgrade_to_https or rule.match.schemes == {"https"}:
         return
-    if not any(is_loopback(host.base) for each in rules for host in each.match.hosts):
+    on_loopback = [is_loopback(host.base) for each in rules for host in each.match.hosts]
+    if rule.allow_plain_http and not all(on_loopback):
+        place.at("allow_plain_http").warn("tokens leave unencrypted: who sees them on their way can use them")
+    elif rule.match.schemes == {"http"} and not any(on_loopback):
         place.at("match", "scheme").warn(
             "no token leaves over plain http: every request is refused unless upgrade_to_https or "
             "allow_plain_http is set"

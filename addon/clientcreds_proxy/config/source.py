@@ -67,10 +67,7 @@ def _check_secrets(model: TokenSource, place: Place) -> None:
     for index, secret in enumerate(model.client_secret):
         item = place.at(index)
         # A single secret has no index in the file.
-        is_reference = item.is_reference or place.is_reference
-        if not is_reference:
-            item.warn("the secret stands in this file; use ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM}")
-        elif not secret:
+        if not secret and (item.is_reference or place.is_reference):
             item.problem("the reference gives an empty text")
         if not secret.isascii():
             item.warn(_OUTSIDE_ASCII)

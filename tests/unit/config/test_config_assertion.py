@@ -318,8 +318,8 @@ def test_certificate_out_of_its_time_is_a_warning(
 
 def test_what_has_no_effect_is_a_warning(files: Files, key: Path, authority: trustme.CA) -> None:
     assert warnings(files, f"client_secret: x\n{BY_KEY % ''}") == [
-        "client_secret: is not sent with client_auth private_key_jwt",
         "client_secret: the secret stands in this file; use ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM}",
+        "client_secret: is not sent with client_auth private_key_jwt",
     ]
     assert warnings(files, "client_secret: ${env:SECRET}\nassertion: {key: key.pem}") == [
         "assertion: has no effect with client_auth auto"

@@ -170,11 +170,27 @@ def test_token_that_could_only_leave_in_plain_text_draws_a_warning(files: Files)
     assert warning.startswith("5:30: rules[0].match.scheme: no token leaves over plain http")
 
 
+@pytest.mark.parametrize("match", ["host: a.example", "host: [localhost, a.example], scheme: http"])
+def test_token_that_may_leave_in_plain_text_draws_a_warning(match: str, files: Files) -> None:
+    assert files.warnings(with_rule("allow_plain_http: true", match=match)) == [
+        "6:5: rules[0].allow_plain_http: tokens leave unencrypted: who sees them on their way can use them"
+    ]
+
+
+@pytest.mark.parametrize("entry", ["0.0.0.0/0", "::/0", "10.0.0.1/0"])
+def test_everybody_as_a_client_draws_a_warning(entry: str, files: Files) -> None:
+    text = with_rule("").replace("rules:", f"allowed_clients: [127.0.0.1, '{entry}']\nrules:", 1)
+
+    assert files.warnings(text) == ["3:30: allowed_clients[1]: whoever reaches the proxy may use its tokens"]
+
+
 @pytest.mark.parametrize(
     ("keys", "match"),
     [
         ("upgrade_to_https: true", "host: a.example, scheme: http"),
-        ("allow_plain_http: true", "host: a.example, scheme: http"),
+        ("allow_plain_http: true", "host: a.example, scheme: https"),
+        ("allow_plain_http: true", "host: [localhost, '*.localhost']"),
+        ("allow_plain_http: true\nupgrade_to_https: true", "host: a.example"),
         ("", "host: [a.example, 127.0.0.1], scheme: http"),
         ("", "host: '*.localhost', scheme: http"),
         ("", "host: a.example, scheme: [http, https]"),
