@@ -10,7 +10,7 @@ import pytest
 from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.proxy.serve import serving
 from clientcreds_proxy.proxy.start import StartError
-from tests.proxy.harness import PATIENCE
+from tests.proxy.harness import PATIENCE, SCRIPT
 from tests.proxy.test_first_request import rules
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer
@@ -57,6 +57,8 @@ async def test_serving_raises_what_keeps_it_from_starting_and_starts_after_that(
         await _serve(good, folder, log, mode=["nosuch"])
     with pytest.raises(StartError, match=r"0\.0\.0\.0 lets other machines use the tokens"):
         await _serve(good, folder, log, listen_host="0.0.0.0")
+    with pytest.raises(StartError, match="leave out -s"):
+        await _serve(good, folder, log, scripts=[str(SCRIPT)])
     assert log.getvalue() == ""  # whoever calls it shows the reason
 
     await _serve(good, folder, log)

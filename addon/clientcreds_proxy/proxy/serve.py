@@ -168,6 +168,9 @@ class OwnMaster(Master):
             raise
 
     def _take_in(self, addon: ClientCreds) -> None:
+        for script in map(Path, self.options.scripts):
+            if script.name == "clientcreds.py" and (script.parent / "clientcreds_proxy").is_dir():
+                raise StartError(f"clientcreds: the addon is in this proxy already: leave out -s {script}")
         chain = self.addons.chain
         chain.insert(chain.index(self.addons.get("scriptloader")) + 1, self.addons.register(addon))
         self.addons.invoke_addon_sync(addon, hooks.ConfigureHook(set(self.options.keys())))
