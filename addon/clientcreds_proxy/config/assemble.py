@@ -1,6 +1,7 @@
 """The token sources and rules of all files, put together: names are unique, and lead somewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 from pydantic import ValidationError
@@ -8,27 +9,40 @@ from pydantic import ValidationError
 from clientcreds_proxy.config import checks
 from clientcreds_proxy.config import model as keys
 from clientcreds_proxy.config.messages import problems
-from clientcreds_proxy.config.model_source import Keys, TokenSource
+from clientcreds_proxy.config.model_keys import Keys
+from clientcreds_proxy.config.model_source import TokenSource
+from clientcreds_proxy.config.model_store import Store
 from clientcreds_proxy.config.part import Part
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.config.preset import filled
 from clientcreds_proxy.config.rule import build_modifiers, build_rule
 from clientcreds_proxy.config.source import build_source
+from clientcreds_proxy.config.store import build_store
 from clientcreds_proxy.rules.model import Rule
 from clientcreds_proxy.rules.shadow import shadowed
-from clientcreds_proxy.tokens.model import SourceSpec
+from clientcreds_proxy.tokens.model import SourceSpec, StoreSpec
 
 
 class Assembly:
-    """Sources and rules so far. First all files' sources are added, then all files' rules."""
+    """Stores, sources and rules so far, added in this order: what is named must be there."""
 
     def __init__(self) -> None:
         self.specs: dict[str, SourceSpec] = {}
         self.rules: list[Rule] = []
         self.unreadable: dict[str, str] = {}  # by source: why a reference in it gives no value
         self._models: dict[str, TokenSource | None] = {}  # None: it has problems
+        self._stores: dict[str, StoreSpec | None] = {}  # None: it has problems
         self._rule_names: set[str] = set()
         self._places: dict[int, Place] = {}  # of the rules, by their id()
+
+    def add_stores(self, part: Part) -> None:
+        """Add the `stores` of the main file."""
+        stores = part.values.get("stores")
+        for name, value in stores.items() if isinstance(stores, dict) else ():
+            place = part.place.at("stores", name)
+            _check_name(name, place)
+            model = _validated(Store, value, place)
+            self._stores[name] = None if model is None else build_store(name, model, place)
 
     def add_sources(self, part: Part) -> None:
         """Add the `token_sources` of a file."""
@@ -38,14 +52,11 @@ class Assembly:
             if name in self._models:
                 place.problem("another file has a token source of this name")
                 continue
-            try:
-                checks.name(name)
-            except ValueError as error:
-                place.problem(f"not a name: {error}")
+            _check_name(name, place)
             self._note_unreadable(name, place)
             self._models[name] = model = _validated(TokenSource, filled(value, place), place)
             if model is not None:
-                self.specs[name] = build_source(name, model, place)
+                self.specs[name] = self._built(name, model, place)
 
     def add_rules(self, part: Part) -> None:
         """Add the `rules` of a file."""
@@ -83,7 +94,7 @@ class Assembly:
                 place.at("name").problem("another rule has this name; expected one unique over all files")
             self._rule_names.add(name)
         if isinstance(source, str) and source not in self._models:
-            place.at("token_source").problem(f"no token source of this name{self._nearest(source)}")
+            place.at("token_source").problem(f"no token source of this name{_nearest(source, self._models)}")
 
     def _source(self, model: keys.Rule, place: Place) -> tuple[str, TokenSource] | None:
         """The name and the keys of the rule's source; None where it has none, or none that is usable."""
@@ -92,10 +103,25 @@ class Assembly:
             name = self._free_name(model.name)
             self._note_unreadable(name, place)
             self._models[name] = given
-            self.specs[name] = build_source(name, given, place)
+            self.specs[name] = self._built(name, given, place)
             return name, given
         found = self._models.get(given)
         return (given, found) if found else None
+
+    def _built(self, name: str, model: TokenSource, place: Place) -> SourceSpec:
+        spec, store = build_source(name, model, place), self._store(name, model.store, place.at("store"))
+        if store is not None and model.dpop:
+            place.at("store").problem(
+                "with dpop tokens are bound to a key of this process; expected no store"
+            )
+        return replace(spec, store=store)
+
+    def _store(self, name: str, given: str | Store, place: Place) -> StoreSpec | None:
+        if isinstance(given, Store):
+            return build_store(name, given, place)
+        if given and given not in self._stores:
+            place.problem(f"no store of this name{_nearest(given, self._stores)}")
+        return self._stores.get(given)
 
     def _note_unreadable(self, name: str, place: Place) -> None:
         why = place.report.unreadable(place.path)
@@ -108,9 +134,17 @@ class Assembly:
             name += " (rule)"
         return name
 
-    def _nearest(self, given: str) -> str:
-        close = get_close_matches(given, self._models, n=1)
-        return f"; did you mean {close[0]!r}?" if close else ""
+
+def _nearest(given: str, names: Collection[str]) -> str:
+    close = get_close_matches(given, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _check_name(name: str, place: Place) -> None:
+    try:
+        checks.name(name)
+    except ValueError as error:
+        place.problem(f"not a name: {error}")
 
 
 def _validated[Model: Keys](model: type[Model], value: object, place: Place) -> Model | None:

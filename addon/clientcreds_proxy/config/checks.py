@@ -7,9 +7,9 @@ import re
 from urllib.parse import urlsplit
 
 from clientcreds_proxy.rules.clients import parse_client
-from clientcreds_proxy.rules.host import is_loopback, split_host_port
+from clientcreds_proxy.rules.host import is_loopback, normalise, split_host_port
 from clientcreds_proxy.rules.pattern import PatternError, parse_host, parse_path
-from clientcreds_proxy.tokens import endpoint
+from clientcreds_proxy.tokens import endpoint as urls
 from clientcreds_proxy.tokens.claims import ClaimSyntaxError, parse_claim
 from clientcreds_proxy.tokens.expression import parse_expression
 
@@ -17,6 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
+_KEY_PREFIX = re.compile(r"[\x21-\x7a|~]{1,100}")  # braces say in which slot of a cluster a key lies
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)+")  # RFC 6901 §3
 
 # What the proxy itself or the connection decides: RFC 9110 §7.6.1, message framing, and credentials for us.
@@ -101,7 +102,7 @@ def member(value: str) -> str:
 
 def proxy_url(value: str) -> str:
     """`value`, if it is a proxy's URL."""
-    parts = urlsplit(endpoint.url(value))
+    parts = urlsplit(urls.url(value))
     if parts.path not in ("", "/") or "?" in value or "#" in value:
         raise ValueError("expected http://HOST:PORT or https://HOST:PORT, without a path")
     return value
@@ -177,6 +178,22 @@ def _at(error: ClaimSyntaxError, value: str) -> str:
     column = error.offset - value.rfind("\n", 0, error.offset)
     where = f"character {column}" if line == 1 else f"line {line}, character {column}"
     return f"at {where}: {error.message}"
+
+
+def endpoint(value: str) -> str:
+    """`value`, if a Redis or a sentinel may be there."""
+    try:
+        normalise(split_host_port(value)[0])
+    except ValueError:
+        raise ValueError("expected HOST:PORT, like redis-1:6379") from None
+    return value
+
+
+def key_prefix(value: str) -> str:
+    """`value`, if names in Redis may begin with it."""
+    if not _KEY_PREFIX.fullmatch(value):
+        raise ValueError("expected 1 to 100 printable ASCII characters, without blanks, { and }")
+    return value
 
 
 def method(value: str) -> str:

@@ -119,6 +119,8 @@ Scopes = Annotated[
 Member = Annotated[str, AfterValidator(checks.member)]
 TokenUrl = Annotated[str, AfterValidator(endpoint.token_url)]
 Issuer = Annotated[str, AfterValidator(endpoint.issuer)]
+Endpoints = Annotated[list[Annotated[str, AfterValidator(checks.endpoint)]], Field(min_length=1), OneOrMany()]
+KeyPrefix = Annotated[str, AfterValidator(checks.key_prefix)]
 Preset = Annotated[str, AfterValidator(_preset), WithJsonSchema({"enum": [*NAMES]})]
 ProxyUrl = Annotated[str, AfterValidator(checks.proxy_url)]
 

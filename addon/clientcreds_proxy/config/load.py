@@ -83,6 +83,7 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
         _settings(part, keys.IncludedFile)
     parts = [main, *others]
     assembly = Assembly()
+    assembly.add_stores(main)
     for part in parts:
         assembly.add_sources(part)
     for part in parts:
@@ -105,11 +106,11 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
 
 
 def _settings[Model: keys.IncludedFile](part: Part, model: type[Model]) -> Model | None:
-    """All of a file but its sources and rules, which are looked at one by one: a mistake hides no other."""
+    """All of a file but stores, sources and rules, each looked at by itself: no mistake hides another."""
     if part.report.problems and not part.values:
         return None
     values = dict(part.values)
-    for key, kind in (("token_sources", dict), ("rules", list)):
+    for key, kind in (("stores", dict), ("token_sources", dict), ("rules", list)):
         if isinstance(values.get(key), kind):
             values[key] = kind()
     try:

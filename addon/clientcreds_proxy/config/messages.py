@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from clientcreds_proxy.config.checks import QuotingError
-from clientcreds_proxy.config.model import INLINE, NAMED
-from clientcreds_proxy.config.model_source import Keys as Model
+from clientcreds_proxy.config.model_keys import INLINE, NAMED
+from clientcreds_proxy.config.model_keys import Keys as Model
 from clientcreds_proxy.config.yaml import Keys
 from clientcreds_proxy.martian.problem import kind_of, nearest
 
@@ -25,7 +25,6 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
-    "union_tag_not_found": "the name of a token source, or a token source written here in full",
     "finite_number": "a finite number",
 }
 
@@ -49,10 +48,16 @@ def _message(error: ErrorDetails, path: Keys, model: type[Model]) -> str:
         "value_error": lambda: str(limits["error"]),
         "greater_than": lambda: f"expected a number above {limits['gt']:g}",
         "greater_than_equal": lambda: f"expected a number of {limits['ge']:g} or more",
+        "union_tag_not_found": lambda: _neither(error["input"], str(path[-1])),
         "too_short": lambda: "is empty; expected at least one",
         "string_too_short": lambda: "is empty",
     }
     return messages[kind]()
+
+
+def _neither(given: object, key: str) -> str:
+    what = key.replace("_", " ")
+    return f"expected the name of a {what}, or a {what} written here in full, found {kind_of(given)}"
 
 
 def _hint(error: ErrorDetails) -> str:

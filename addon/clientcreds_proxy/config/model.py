@@ -4,14 +4,14 @@ pydantic checks one value at a time here; a model never leaves this room. The te
 descriptions of the JSON Schema, so that an editor shows them.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from clientcreds_proxy.config import fields
-from clientcreds_proxy.config.model_source import Keys, SourceAttach, TokenSource
-
-INLINE, NAMED = "(inline)", "(named)"  # the two ways of `token_source`, as pydantic's locations show them
+from clientcreds_proxy.config.model_keys import BY_WAY, INLINE, NAMED, Keys
+from clientcreds_proxy.config.model_source import SourceAttach, TokenSource
+from clientcreds_proxy.config.model_store import Store
 
 
 class Match(Keys):
@@ -41,12 +41,6 @@ class Attach(SourceAttach):
     request."""
 
 
-def _way(value: object) -> str | None:
-    if isinstance(value, dict):
-        return INLINE
-    return NAMED if isinstance(value, str) else None
-
-
 class Rule(Keys):
     """What happens to the requests it matches. The first rule that matches wins."""
 
@@ -55,7 +49,7 @@ class Rule(Keys):
     match: Match
     """Which requests this rule is for."""
     token_source: Annotated[
-        Annotated[fields.Name, Tag(NAMED)] | Annotated[TokenSource, Tag(INLINE)], Discriminator(_way)
+        Annotated[fields.Name, Tag(NAMED)] | Annotated[TokenSource, Tag(INLINE)], BY_WAY
     ] = ""
     """Where the token comes from: a name of token_sources, or a token source written here in full. Absent:
     no token, only modifiers."""
@@ -118,8 +112,6 @@ class IncludedFile(Keys):
 class MainFile(IncludedFile):
     """The configuration of clientcreds."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"stores"})
-
     unmatched: Literal["pass", "block"] = "pass"
     """What happens to requests that no rule matches: pass them on as they are, or block them (403)."""
     intercept: Literal["ruled", "all"] = "ruled"
@@ -130,6 +122,8 @@ class MainFile(IncludedFile):
     """The page and the numbers about the running proxy. null switches them off."""
     log: Log = Log()
     """How the log is written, and how much of it."""
+    stores: dict[fields.Name, Store] = {}
+    """Where several processes share their tokens, by name."""
     include: Annotated[list[fields.Text], Field(min_length=1)] = []
     """Further files with token sources and rules, as patterns relative to this file: [team/*.yaml]. Their
     rules follow this file's, sorted by path."""

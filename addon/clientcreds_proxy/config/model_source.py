@@ -1,20 +1,13 @@
 """The keys of a token source. What they mean for each other is checked in `source.py`."""
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, Tag
 
 from clientcreds_proxy.config import fields
+from clientcreds_proxy.config.model_keys import BY_WAY, INLINE, NAMED, Keys, Tls
+from clientcreds_proxy.config.model_store import Store
 from clientcreds_proxy.tokens.model import ClientAuth, PrivateKeyAlgorithm, SharedKeyAlgorithm, Thumbprint
-
-
-class Keys(BaseModel):
-    """A mapping of the file: other keys than these are errors."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-    LATER: ClassVar[frozenset[str]] = frozenset()  # keys of later versions: known, but nothing happens here
 
 
 class TokenRequest(Keys):
@@ -90,19 +83,6 @@ class SourceAttach(Keys):
     """Word before the token. Empty: the token alone."""
 
 
-class Tls(Keys):
-    """TLS towards the authorization server. PEM text, or the path of a PEM file."""
-
-    ca: fields.Certificates = ""
-    """The certificate authorities to trust instead of the system's."""
-    cert: fields.Certificates = ""
-    """Our client certificate, with its chain."""
-    key: fields.PrivateKey = Field(default="", repr=False)
-    """The private key of cert, unencrypted."""
-    insecure_skip_verify: bool = False
-    """Do not verify the authorization server's certificate. For tests only."""
-
-
 class Client(Keys):
     """How the authorization server is reached."""
 
@@ -129,7 +109,7 @@ class Caller(Keys):
 class TokenSource(Keys):
     """Where tokens come from: one client of one authorization server."""
 
-    LATER = frozenset({"verify", "store"})
+    LATER = frozenset({"verify"})
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": ["client_id"]}, {"required": ["caller"]}]}
     )
@@ -179,3 +159,6 @@ class TokenSource(Keys):
     """How the authorization server is reached."""
     caller: Caller = Caller()
     """Each caller brings a client id and secret of its own, and gets a token of its own."""
+    store: Annotated[Annotated[fields.Name, Tag(NAMED)] | Annotated[Store, Tag(INLINE)], BY_WAY] = ""
+    """Where several processes share this source's tokens: a name of stores, or a store written here in full.
+    Absent: memory."""

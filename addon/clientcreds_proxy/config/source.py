@@ -7,13 +7,12 @@ from clientcreds_proxy.config.assertion import build_assertion
 from clientcreds_proxy.config.bound import check_bound
 from clientcreds_proxy.config.caller import build_caller
 from clientcreds_proxy.config.client_auth import CREDENTIALS, check_method, has_callers, method, sends_twice
-from clientcreds_proxy.config.model_source import Tls, TokenSource
-from clientcreds_proxy.config.pem import belong_together
+from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.place import Place
+from clientcreds_proxy.config.tls import build_tls
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import (
     Client,
-    ClientTls,
     Expiry,
     Params,
     SourceSpec,
@@ -147,22 +146,5 @@ def _client(model: TokenSource, place: Place) -> Client:
         timeout_seconds=client.timeout_seconds,
         max_retries=client.max_retries,
         proxy=Secret(client.proxy) if client.proxy else None,
-        tls=_tls(client.tls, place.at("tls")),
-    )
-
-
-def _tls(tls: Tls, place: Place) -> ClientTls:
-    if bool(tls.cert) != bool(tls.key):
-        place.problem("cert and key belong together; expected both or none")
-    elif tls.cert and not belong_together(tls.cert, tls.key):
-        place.at("key").problem("this key does not belong to the first certificate of cert")
-    if tls.cert and (expiry := place.files.expiry(tls.cert)):
-        place.at("cert").warn(expiry)
-    if tls.insecure_skip_verify:
-        place.at("insecure_skip_verify").warn("the authorization server's certificate is not verified")
-    return ClientTls(
-        ca=tls.ca or None,
-        cert=tls.cert or None,
-        key=Secret(tls.key) if tls.key else None,
-        insecure_skip_verify=tls.insecure_skip_verify,
+        tls=build_tls(client.tls, place.at("tls"), server="the authorization server"),
     )

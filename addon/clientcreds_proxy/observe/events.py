@@ -1,4 +1,4 @@
-"""What the log says about token sources: one line per change of state, in words."""
+"""What the log says about token sources and stores: one line per change of state, in words."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.observe.log import Level, Log, Value
 from clientcreds_proxy.tokens.client_auth import refused_as_client
 from clientcreds_proxy.tokens.model import SourceEvent, described
+from clientcreds_proxy.tokens.store import StoreEvent
 
 TOLD = 1000  # different failures of callers that are told, once each
 
@@ -61,13 +62,27 @@ def tell(log: Log, event: SourceEvent) -> None:
     log.event(level if event.news else "debug", _in_words(event), fields)
 
 
+def tell_of_store(log: Log, event: StoreEvent) -> None:
+    """Log that a store is gone, is back, or holds what can't be read."""
+    fields: dict[str, Value] = {"store": event.store}
+    match event.change:
+        case "up":
+            log.event("info", "the store answers again", fields)
+        case "down":
+            fields["hint"] = "requests go on: each process fetches its own tokens meanwhile"
+            log.event("warning", f"the store can't be used: {event.why}", fields)
+        case "unreadable":
+            log.event("warning", f"the store holds what can't be read: {event.why}", fields)
+
+
 def _in_words(event: SourceEvent) -> str:
     detail = f": {event.failure.detail}" if event.failure else ""
+    came = "taken from the store" if event.taken else "fetched"
     match event.change:
         case "fetched":
-            return "token fetched"
+            return f"token {came}"
         case "recovered" | "circuit_closed":
-            return "token fetched, the source works again"
+            return f"token {came}, the source works again"
         case "failed":
             return f"no token{detail}"
         case "circuit_opened":

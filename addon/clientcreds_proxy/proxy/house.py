@@ -13,12 +13,13 @@ from typing import TextIO
 
 from clientcreds_proxy.config.load import Config, attempt
 from clientcreds_proxy.errors import ConfigError, SecretUnavailable
-from clientcreds_proxy.observe.events import CallersEvents, tell
+from clientcreds_proxy.observe.events import CallersEvents, tell, tell_of_store
 from clientcreds_proxy.observe.log import AccessLine, Log
 from clientcreds_proxy.observe.record import Record
 from clientcreds_proxy.observe.status import Reload
 from clientcreds_proxy.proxy import start
 from clientcreds_proxy.proxy.policy import Policy, wants_proxy_credentials
+from clientcreds_proxy.proxy.stores import Stores
 from clientcreds_proxy.rules.decision import Gate
 from clientcreds_proxy.rules.rulebook import RuleBook
 from clientcreds_proxy.tokens.cache import TokenCache
@@ -32,6 +33,7 @@ from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.remarks import Remarking
 from clientcreds_proxy.tokens.session import Sessions
 from clientcreds_proxy.tokens.source import Fetch, Reread, TokenSource
+from clientcreds_proxy.tokens.store import StoreEvent
 
 LOOK_SECONDS = 1.0
 
@@ -55,6 +57,7 @@ class House:
         self._discovery = Discovery(clock=self._clock, look=HttpLook(self._sessions), warn=self._warn)
         self._callers_key = secrets.token_bytes(32)
         self._callers_events = CallersEvents()
+        self._stores = Stores(clock=self._clock, tell=self._tell_of_store)
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
         self.record = Record()
@@ -66,6 +69,7 @@ class House:
     def follow(self) -> None:
         """Say what is open and look for changes from now on; needs a running event loop."""
         self._say_what_is_open()
+        self._stores.keep_only(self.policy.config.sources.values())
         self._follower = asyncio.get_running_loop().create_task(self._look())
 
     async def reload(self) -> bool:
@@ -93,9 +97,9 @@ class House:
         """Drop the token and the remembered failures of a source, or of all; KeyError: no such source."""
         chosen = self.policy.sources if name is None else {name: self.policy.sources[name]}
         for each, source in chosen.items():
-            source.forget()
+            source.purge()
             if each in self.policy.callers:
-                self.policy.callers[each].forget()
+                self.policy.callers[each].purge()
             self.log.event("info", "token dropped: somebody asked for it", {"token_source": each})
         return tuple(chosen)
 
@@ -112,6 +116,7 @@ class House:
                 with suppress(asyncio.CancelledError):
                     await task
         await self._cache.aclose()
+        await self._stores.aclose()
         await self._discovery.aclose()
 
     async def _look(self) -> None:
@@ -152,6 +157,7 @@ class House:
         self.last_reload = Reload(time=self.loaded, problems=())
         self._cache.keep_only(policy.keys)
         self._cache.pardon()
+        self._stores.keep_only(read.config.sources.values())
         self._say_what_is_open()
         return True
 
@@ -190,7 +196,12 @@ class House:
     def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
         fetch = self._fetch_of(prover)
         return TokenSource(
-            spec, cache=self._cache, fetch=fetch, prover=prover, reread=self._reread(spec.name)
+            spec,
+            cache=self._cache,
+            fetch=fetch,
+            prover=prover,
+            reread=self._reread(spec.name),
+            store=self._stores.of(spec.store),
         )
 
     def _callers_of(self, sources: Mapping[str, TokenSource], before: Policy | None) -> dict[str, Callers]:
@@ -203,9 +214,10 @@ class House:
 
     def _new_callers(self, source: TokenSource) -> Callers:
         fetch = SameWay(self._fetch_of(source.prover))
+        store = self._stores.of(source.spec.store)
 
         def opened(own: SourceSpec) -> TokenSource:
-            return TokenSource(own, cache=self._cache, fetch=fetch, prover=source.prover)
+            return TokenSource(own, cache=self._cache, fetch=fetch, prover=source.prover, store=store)
 
         return Callers(source.spec, opened, key=self._callers_key)
 
@@ -230,6 +242,9 @@ class House:
         event = self._callers_events.as_news(event)
         tell(self.log, event)
         self.record.fetched(event)
+
+    def _tell_of_store(self, event: StoreEvent) -> None:
+        tell_of_store(self.log, event)
 
     def _warn(self, warning: SourceWarning) -> None:
         self.log.event("warning", warning.message, {"token_source": warning.source})

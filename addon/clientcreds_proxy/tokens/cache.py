@@ -94,6 +94,16 @@ class TokenCache:
         slot = self._slots.get(key)
         return None if slot is None else slot.entry.standing(self._clock.now())
 
+    def last(self, key: str) -> Token | None:
+        """The last token that was held under a key, past or rejected as it may be: a fetch replaces it."""
+        slot = self._slots.get(key)
+        return None if slot is None else slot.entry.last
+
+    def holds(self, key: str, token: Token) -> bool:
+        """Whether this is the token that the next request would get."""
+        slot = self._slots.get(key)
+        return slot is not None and slot.entry.held is not None and slot.entry.held.token == token
+
     def reject(self, key: str, token: Token) -> bool:
         """Tell that an API answered 401 to this token; whether `get` can now bring another one."""
         slot = self._slots.get(key)
@@ -174,6 +184,7 @@ class TokenCache:
                 news=first or change != "fetched",
                 fingerprint=outcome.value.fingerprint,
                 lifetime=outcome.lifetime,
+                taken=outcome.taken,
             )
         if not isinstance(outcome, TokenFailure):
             entry.postpone_renewal(now)  # a bug: nothing to remember, but not to be repeated at every use

@@ -59,11 +59,11 @@ class Callers:
         latest = next(reversed((self._known or self._unknown).values()), None)
         return None if latest is None else latest.standing()
 
-    def forget(self) -> None:
-        """Drop all tokens and remembered failures."""
+    def purge(self) -> None:
+        """Drop all tokens and remembered failures, in the store, too."""
         for each in (self._known, self._unknown):
             for source in each.values():
-                source.forget()
+                source.purge()
             each.clear()
 
     async def token(

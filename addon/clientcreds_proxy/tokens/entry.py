@@ -59,6 +59,7 @@ class Entry:
     unreachable: int = 0  # fetches without an answer since the last token
     malformed: int = 0
     failed_renewals: int = 0
+    last: Token | None = None  # that was held, also after an API rejected it
     ever_fetched: bool = False
 
     def usable(self, now: Instant) -> Token | None:
@@ -107,6 +108,7 @@ class Entry:
             self.postpone_renewal(now)  # a token that is still held must not be renewed at every use
             return change
         self.failed_renewals, self.renewable_from = 0, 0.0
+        self.last = token
         self.held = hold(token, skew_seconds=skew_seconds, chance=chance)
         return change
 

@@ -122,6 +122,38 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentinelSpec:
+    """Who knows which Redis is the master."""
+
+    master_set: str
+    username: str | None = None
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSpec:
+    """How Redis is reached."""
+
+    endpoints: tuple[tuple[str, int], ...]  # of Redis, of some of the cluster's nodes, or of the sentinels
+    username: str | None = None
+    password: Secret | None = None
+    database: int = 0
+    cluster: bool = False
+    sentinel: SentinelSpec | None = None
+    tls: ClientTls | None = None  # None: no TLS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSpec:
+    """Where several processes share their tokens."""
+
+    name: str = field(compare=False)  # two stores that differ in nothing else are one
+    redis: RedisSpec
+    key_prefix: str = "clientcreds"
+    secrets: tuple[Secret, ...]  # the first seals, all open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """One token source of the configuration, validated, its secrets resolved."""
 
@@ -144,6 +176,7 @@ class SourceSpec:
     dpop: bool = False  # the token is bound to a key of ours (RFC 9449)
     certificate_bound: bool = False  # the token is bound to `client.tls.cert` (RFC 8705 §3)
     caller: Caller | None = None  # None: the source's own credentials serve everybody
+    store: StoreSpec | None = None  # None: this process's memory alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +190,7 @@ class Token:
     requested: Instant  # the moment before the token request left
     # A JWT's payload, or what introspection said; None: the token is opaque.
     claims: Claims | None = field(default=None, repr=False, compare=False)
+    taken: bool = False  # from a store: another process asked for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +231,7 @@ class SourceEvent:
     news: bool  # False: the same again (one more renewal, one more failure of the same kind)
     fingerprint: str | None = None  # of the token that came
     lifetime: float | None = None  # of that token, in seconds; None also where it never expires
+    taken: bool = False  # that token came from a store
     failure: TokenFailure | None = None
     next_try_seconds: float | None = None  # no token request is made for this long after a failure
 

@@ -1,6 +1,7 @@
 """A token source at work: what a request asks for its token."""
 
 import asyncio
+from functools import partial
 from typing import Protocol
 
 from clientcreds_proxy.errors import SecretUnavailable, TokenRejected
@@ -11,6 +12,7 @@ from clientcreds_proxy.tokens.entry import Standing
 from clientcreds_proxy.tokens.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
 from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.store import TokenStore, Wanted
 
 
 class Fetch(Protocol):
@@ -42,7 +44,7 @@ class TokenSource:
     key: whoever waits under the old one is served from the new one, and the old one is forgotten.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports, each by its name
         self,
         spec: SourceSpec,
         *,
@@ -50,11 +52,14 @@ class TokenSource:
         fetch: Fetch,
         prover: Prover,
         reread: Reread | None = None,
+        store: TokenStore | None = None,  # None: this process's memory alone
     ) -> None:
         self.prover = prover  # proves that a DPoP token is ours; `fetch` has the same one
         self._cache = cache
         self._fetch = fetch
         self._reread = reread
+        self._store = store
+        self._asked_at = 0.0  # when the last token request began, by the loop's clock
         self._worked: Attempt | None = None
         self._use(spec)
 
@@ -83,15 +88,25 @@ class TokenSource:
 
     def reject(self, obtained: Obtained) -> bool:
         """Tell that the API answered 401 to it; whether asking again can bring another token."""
-        return self._cache.reject(obtained.key, obtained.token)
+        was_held = self._cache.holds(obtained.key, obtained.token)
+        is_dropped = self._cache.reject(obtained.key, obtained.token)
+        if self._store is not None and was_held and is_dropped:
+            self._store.drop(obtained.key, obtained.token)
+        return is_dropped
 
     def standing(self) -> Standing | None:
         """How things are with its token; None where none was asked for yet."""
         return self._cache.standing(self._demand.key)
 
     def forget(self) -> None:
-        """Drop its token and its remembered failures."""
+        """Drop its token and its remembered failures, in this process."""
         self._cache.forget(self._demand.key)
+
+    def purge(self) -> None:
+        """Drop them wherever they are: the next request gets a token that is new."""
+        self.forget()
+        if self._store is not None:
+            self._store.forget(self._demand.key)
 
     def _use(self, spec: SourceSpec) -> None:
         self._spec = spec
@@ -113,17 +128,30 @@ class TokenSource:
         return cache_key(spec, proof_key=self.prover.thumbprint if spec.dpop else None)
 
     async def _ask(self, spec: SourceSpec) -> Token:
+        if self._store is None:
+            return await self._ask_server(spec)
+        key = self._key_of(spec)
+        wanted = Wanted(
+            key=key,
+            skew_seconds=spec.expiry.skew_seconds,
+            timeout_seconds=spec.client.timeout_seconds,
+            replacing=self._cache.last(key),
+        )
+        return await self._store.token(wanted, partial(self._ask_server, spec))
+
+    async def _ask_server(self, spec: SourceSpec) -> Token:
+        self._asked_at = asyncio.get_running_loop().time()
         granted = await self._fetch(spec, self._worked)
         self._worked = granted.attempt
         return granted.token
 
     async def _ask_and_reread(self, spec: SourceSpec) -> Token:
-        deadline = asyncio.get_running_loop().time() + spec.client.timeout_seconds
         try:
             return await self._ask(spec)
         except TokenRejected as refusal:
             if self._reread is None or not refused_as_client(refusal):
                 raise
+            deadline = self._asked_at + spec.client.timeout_seconds
             try:
                 async with asyncio.timeout_at(deadline):  # one deadline for all of it
                     fresh = await _reread_after(refusal, self._reread)

@@ -88,8 +88,8 @@ def test_file_is_refused(text: str | bytes, line: str, files: Files) -> None:
 
 
 REFUSED = r"""
-stores: {}
-  2:1: stores: stores is not supported by this version
+stores: []
+  2:1: stores: expected a mapping, found a list
 rules: {}
   2:1: rules: expected a list, found a mapping
 rules:

@@ -24,10 +24,10 @@ def test_docs_example_loads(text: str, tmp_path: Path) -> None:
     (tmp_path / "billing.pem").write_text(pem(P256))
     path = tmp_path / "rules.yaml"
     path.write_text(text.replace("/run/secrets/", ""))
-    environ = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", text), "made up")
+    environ = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", text), "made up, and long enough")
     for name, key in re.findall(r"urn:k8s:secret:([\w-]+):([\w-]+)\n", text):
         (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / key).write_text("made up")
+        (tmp_path / name / key).write_text("made up, and long enough")
     environ["CLIENTCREDS_K8S_SECRETS"] = str(tmp_path)
 
     loaded = attempt(path, environ=environ)

@@ -222,7 +222,7 @@ async def test_forgotten_callers_are_asked_about_again() -> None:
     await desk.token(who("a"))
     await desk.error(who("b", "wrong"))
 
-    desk.callers.forget()
+    desk.callers.purge()
 
     assert list(desk.callers.keys()) == []
     assert desk.cache._slots == {}
