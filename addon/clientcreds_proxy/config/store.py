@@ -31,13 +31,8 @@ def build_store(name: str, model: Store, place: Place, *, library: str = "redis"
 
 def _check_secrets(model: Store, place: Place) -> None:
     for index, secret in enumerate(model.secret):
-        item = place.at(index)
-        # A single secret has no index in the file.
-        is_reference = item.is_reference or place.is_reference
         if len(secret) < SECRET_CHARACTERS:
-            item.problem(f"is too short; expected {SECRET_CHARACTERS} characters or more")
-        elif not is_reference:
-            item.warn("the secret stands in this file; use ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM}")
+            place.at(index).problem(f"is too short; expected {SECRET_CHARACTERS} characters or more")
 
 
 def _redis(model: Redis, place: Place) -> RedisSpec:
@@ -74,10 +69,6 @@ def _sentinel(model: Redis, place: Place) -> SentinelSpec | None:
 
 
 def _check_password(model: Redis | Sentinel, place: Place) -> None:
-    if model.password and not place.at("password").is_reference:
-        place.at("password").warn(
-            "the password stands in this file; use ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM}"
-        )
     if model.username and not model.password:
         place.at("username").problem("needs a password beside it")
 

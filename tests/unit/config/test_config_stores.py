@@ -121,7 +121,7 @@ def test_secrets_of_a_store_are_not_shown(files: Files) -> None:
     assert LONG not in repr(files.load(text))
     instead = "stands in this file; use ${env:NAME}, ${file:PATH} or ${cmd:PROGRAM}"
     assert files.warnings(text)[1:3] == [
-        f"4:27: stores.shared.redis.password: the password {instead}",
+        f"4:27: stores.shared.redis.password: the secret {instead}",
         f"5:5: stores.shared.secret: the secret {instead}",
     ]
 
