@@ -56,7 +56,7 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         (
             each["name"],
             each["state"].replace("_", " "),
-            _token(each),
+            _token(each) if each["callers"] is None else f"{each['callers']} callers",
             f"{each['fetched']} fetched",
             f"{each['failed']} failed",
             f"{each['authorization_server']} ({each['client_auth']})",

@@ -1,6 +1,7 @@
 """`/api/status`: everything about a running proxy that helps whoever runs it, and no secret.
 
-A rule's query values and a token URL's query stay out of it: both may hold a key.
+The query of a token URL and the values that a rule's `query` wants stay out of it, for both may be keys, and
+so does what references of the configuration gave, where a rule matches by it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from clientcreds_proxy.observe.log import AccessLine
 from clientcreds_proxy.observe.record import Record, RuleTally, SourceTally
 from clientcreds_proxy.rules.model import Match, Rule
+from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.entry import NEVER_FETCHED, Standing
 from clientcreds_proxy.tokens.model import SourceSpec
 
@@ -40,8 +42,9 @@ class Situation:
     unmatched: str
     intercept: str
     rules: Sequence[Rule]
-    sources: Iterable[tuple[SourceSpec, Standing | None]]
+    sources: Iterable[tuple[SourceSpec, Standing | None, int | None]]  # and how many callers have a token
     warnings: tuple[str, ...]  # of the configuration
+    secrets: Iterable[Secret]  # what its references gave
 
 
 def document(now: Situation, record: Record) -> dict[str, object]:
@@ -63,10 +66,13 @@ def document(now: Situation, record: Record) -> dict[str, object]:
         "unmatched": now.unmatched,
         "intercept": now.intercept,
         "token_sources": [
-            _source(spec, standing or NEVER_FETCHED, record.sources.get(spec.name) or SourceTally())
-            for spec, standing in now.sources
+            _source(spec, standing or NEVER_FETCHED, record.sources.get(spec.name)) | {"callers": callers}
+            for spec, standing, callers in now.sources
         ],
-        "rules": [_rule(rule, record.rules.get(rule.name) or RuleTally()) for rule in now.rules],
+        "rules": [
+            _rule(rule, _without(in_words(rule.match), now.secrets), record.rules.get(rule.name))
+            for rule in now.rules
+        ],
         "requests": [_request(time, line) for time, line in reversed(record.requests)],
         "warnings": _warnings(now.warnings, record),
     }
@@ -88,13 +94,20 @@ def in_words(match: Match) -> str:
     return ", ".join(words)
 
 
+def _without(text: str, secrets: Iterable[Secret]) -> str:
+    for secret in secrets:
+        text = text.replace(secret.reveal(), "***")
+    return text
+
+
 def _reload(reload: Reload | None) -> dict[str, object] | None:
     if reload is None:
         return None
     return {"time": _time(reload.time), "ok": not reload.problems, "problems": list(reload.problems)}
 
 
-def _source(spec: SourceSpec, standing: Standing, tally: SourceTally) -> dict[str, object]:
+def _source(spec: SourceSpec, standing: Standing, counted: SourceTally | None) -> dict[str, object]:
+    tally = counted or SourceTally()
     error = tally.last_error
     return {
         "name": spec.name,
@@ -110,10 +123,11 @@ def _source(spec: SourceSpec, standing: Standing, tally: SourceTally) -> dict[st
     }
 
 
-def _rule(rule: Rule, tally: RuleTally) -> dict[str, object]:
+def _rule(rule: Rule, match: str, counted: RuleTally | None) -> dict[str, object]:
+    tally = counted or RuleTally()
     return {
         "name": rule.name,
-        "match": in_words(rule.match),
+        "match": match,
         "token_source": rule.token_source,
         "hits": tally.hits,
         "last_status": tally.last_status,

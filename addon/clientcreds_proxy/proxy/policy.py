@@ -48,12 +48,19 @@ class Policy:
         own = {source.key for source in self.sources.values()}
         return own.union(*(callers.keys() for callers in self.callers.values()))
 
-    def standings(self) -> list[tuple[SourceSpec, Standing | None]]:
-        """Each source with how things are with its token, or with that of its latest caller."""
-        return [
-            (source.spec, (self.callers.get(name) or source).standing())
-            for name, source in self.sources.items()
-        ]
+    def standings(self) -> list[tuple[SourceSpec, Standing | None, int | None]]:
+        """Each source with how things are with its token, or with that of its latest caller.
+
+        With callers also how many of them have a token.
+        """
+        found: list[tuple[SourceSpec, Standing | None, int | None]] = []
+        for name, source in self.sources.items():
+            callers = self.callers.get(name)
+            if callers is None:
+                found.append((source.spec, source.standing(), None))
+            else:
+                found.append((source.spec, callers.standing(), callers.known))
+        return found
 
     def caller_of(self, rule: Rule) -> Caller | None:
         """Where this rule's callers say who they are; None where they need not."""

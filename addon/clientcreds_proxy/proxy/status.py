@@ -149,6 +149,7 @@ class StatusServer:
             rules=config.rules,
             sources=house.policy.standings(),
             warnings=tuple(map(str, config.warnings)),
+            secrets=config.secrets,
         )
         return document(now, house.record)
 

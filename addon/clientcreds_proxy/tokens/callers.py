@@ -49,6 +49,11 @@ class Callers:
         """Where they say who they are."""
         return self.spec.caller.places if self.spec.caller else ()
 
+    @property
+    def known(self) -> int:
+        """How many have a token, or had one."""
+        return len(self._known)
+
     def keys(self) -> Iterator[str]:
         """Of their entries in the cache."""
         for each in (self._known, self._unknown):

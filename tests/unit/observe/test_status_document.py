@@ -59,8 +59,9 @@ def told(
         "unmatched": "pass",
         "intercept": "ruled",
         "rules": (a_rule(), a_rule("other", path="/other")),
-        "sources": [(spec or a_spec(), standing)],
+        "sources": [(spec or a_spec(), standing, None)],
         "warnings": (),
+        "secrets": (),
     }
     return document(Situation(**(values | changes)), record)
 
@@ -164,7 +165,14 @@ def test_source_that_was_never_asked_says_so() -> None:
         "failed": 0,
         "last_error": None,
         "next_try_seconds": None,
+        "callers": None,
     }
+
+
+def test_source_with_callers_counts_them() -> None:
+    (source,) = told(a_record(), sources=[(a_spec(), None, 3)])["token_sources"]
+
+    assert source["callers"] == 3
 
 
 def test_source_says_its_last_error_with_the_servers_words_and_a_hint() -> None:
@@ -251,6 +259,9 @@ def test_status_holds_no_secret() -> None:
         endpoint_params=(("key", (secret,)),),
         api_headers=(("X-Api-Key", secret),),
     )
-    rule = a_rule(query={"key": {secret}})
+    rules = (a_rule(query={"key": {secret}}), a_rule(path=f"/bot{secret}/**"))
 
-    assert secret not in str(told(a_record(), spec=spec, rules=(rule,)))
+    said = told(a_record(), spec=spec, rules=rules, secrets=(Secret(secret),))
+
+    assert secret not in str(said)
+    assert said["rules"][1]["match"] == "host api.example.com, path /bot***/**"

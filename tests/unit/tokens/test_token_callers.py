@@ -217,6 +217,14 @@ async def test_latest_caller_says_how_things_are() -> None:
     assert desk.callers.standing() == Standing(state="ok", expires_in=3530)
 
 
+async def test_callers_with_a_token_are_counted_and_refused_ones_are_not() -> None:
+    desk = Desk()
+    await desk.token(who("a"))
+    await desk.error(who("b", "wrong"))
+
+    assert desk.callers.known == 1
+
+
 async def test_forgotten_callers_are_asked_about_again() -> None:
     desk = Desk()
     await desk.token(who("a"))
