@@ -25,6 +25,7 @@ def test_docs_example_loads(text: str, tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(text.replace("/run/secrets/", ""))
     environ = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", text), "made up, and long enough")
+    environ["ISSUER"] = "https://idp.example.com"
     for name, key in re.findall(r"urn:k8s:secret:([\w-]+):([\w-]+)\n", text):
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / key).write_text("made up, and long enough")
