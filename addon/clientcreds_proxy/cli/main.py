@@ -7,6 +7,7 @@ import click
 
 from clientcreds_proxy.cli.ca import ca
 from clientcreds_proxy.cli.check import check
+from clientcreds_proxy.cli.completion import completion
 from clientcreds_proxy.cli.env import env
 from clientcreds_proxy.cli.explain import explain
 from clientcreds_proxy.cli.import_ import import_
@@ -14,6 +15,7 @@ from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.schema import schema
 from clientcreds_proxy.cli.serve import serve, web
 from clientcreds_proxy.cli.status import purge, reload, status
+from clientcreds_proxy.cli.token_ import token
 
 _EPILOG = """
 \b
@@ -23,6 +25,7 @@ Examples:
   clientcreds check                    the configuration that would be used
   clientcreds check team.yaml --strict warnings fail, too: for CI
   clientcreds explain GET https://…    which rule, and what it would do
+  clientcreds token billing            fetch one, and what it is good for
   clientcreds schema > schema.json     for completion in editors
   clientcreds import krakend krakend.json -o clientcreds.yaml
 
@@ -47,6 +50,7 @@ def commands(context: click.Context, config: str | None) -> None:
 
 commands.add_command(ca)
 commands.add_command(check)
+commands.add_command(completion)
 commands.add_command(env)
 commands.add_command(explain)
 commands.add_command(import_)
@@ -56,6 +60,7 @@ commands.add_command(web)
 commands.add_command(status)
 commands.add_command(reload)
 commands.add_command(purge)
+commands.add_command(token)
 
 
 def main() -> None:

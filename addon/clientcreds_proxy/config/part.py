@@ -49,6 +49,11 @@ def read_part(path: Path, references: References) -> Part:
     return Part(path=path, content=content, values=values if isinstance(values, dict) else {}, place=place)
 
 
+def read_document(path: Path) -> Document:
+    """A file as YAML; YamlError where it is none, or can't be read."""
+    return parse(_decoded(_content(path)))
+
+
 def _content(path: Path) -> bytes:
     try:
         if path.is_fifo() or path.is_char_device():  # opening one may wait for ever

@@ -1,6 +1,9 @@
-"""Ask a configuration about a request without a running proxy."""
+"""Ask a configuration without a running proxy: about a request, or for a token."""
 
 import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -10,6 +13,7 @@ from mitmproxy.options import Options
 from clientcreds_proxy.proxy.explain import Explanation, explain
 from clientcreds_proxy.proxy.house import House
 from clientcreds_proxy.proxy.imagined import Imagined
+from clientcreds_proxy.tokens.client_auth import Granted
 
 
 def ask(path: Path, imagined: Imagined) -> Explanation:
@@ -17,14 +21,31 @@ def ask(path: Path, imagined: Imagined) -> Explanation:
 
     Raises a `ConfigError`, or a `NotARequest`.
     """
-    return asyncio.run(_ask(path, imagined))
+
+    async def asked() -> Explanation:
+        async with opened(path) as house:
+            return explain(house.policy, imagined)
+
+    return asyncio.run(asked())
 
 
-async def _ask(path: Path, imagined: Imagined) -> Explanation:
+def fetch(path: Path, source: str) -> Granted:
+    """A token of this source, fetched as the proxy does. Raises a `ConfigError`, or a `TokenFailure`."""
+
+    async def fetched() -> Granted:
+        async with opened(path) as house:
+            return await house.policy.sources[source].fresh()
+
+    return asyncio.run(fetched())
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[House]:
+    """The configuration at work, in a mitmproxy that does not run."""
     master = Master(Options())  # whom the proxy's code asks for its options
-    master.addons.add(Proxyserver())  # has some of them; it does not listen, for the master does not run
-    house = House(path)
+    master.addons.add(Proxyserver())  # has some of them; only a master that runs listens
+    house = House(path, log_to=io.StringIO())
     try:
-        return explain(house.policy, imagined)
+        yield house
     finally:
         await house.aclose()

@@ -86,6 +86,10 @@ class TokenSource:
             obtained = Obtained(token=token, how="fetched", key=self._demand.key)
         return obtained
 
+    async def fresh(self) -> Granted:
+        """A token that is asked for now, whatever is remembered, and how; raises a TokenFailure."""
+        return await self._fetch(self._spec, None)
+
     def reject(self, obtained: Obtained) -> bool:
         """Tell that the API answered 401 to it; whether asking again can bring another token."""
         was_held = self._cache.holds(obtained.key, obtained.token)
