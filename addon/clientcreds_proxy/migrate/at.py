@@ -113,13 +113,16 @@ class At:
             self._mismatch("a duration like 5s")
         return None
 
-    def finish(self, meaningless: Collection[str] = (), *, comments: str = "") -> None:
+    def finish(
+        self, meaningless: Collection[str] = (), *, starts: tuple[str, ...] = (), comments: str = ""
+    ) -> None:
         """Report each member that nobody asked for and that means something.
 
-        Keys that begin with one of `comments` are comments.
+        Keys that begin with one of `starts` mean nothing either; with one of `comments`, they are comments.
         """
-        for key in self.mapping():
-            if key in self._read or key in meaningless or key[:1] in {*comments}:
+        for key, value in self.mapping().items():
+            known = key in self._read or key in meaningless or key.startswith(starts)
+            if known or key[:1] in {*comments} or value is None:
                 continue
             self._member(key).lost("not known to this importer")
 

@@ -1,6 +1,6 @@
 """What every gateway's file comes to before it is written: token sources and rules, each with its origin."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clientcreds_proxy.migrate.at import At
@@ -8,6 +8,16 @@ from clientcreds_proxy.migrate.notes import Notes
 from clientcreds_proxy.migrate.vault import Reference, Vault, slug
 
 type Value = str | int | float | bool | Reference | list[Value] | dict[str, Value] | None
+
+
+def filled(keys: Mapping[str, Value]) -> dict[str, Value]:
+    """The keys that have a value: no null, and nothing empty."""
+    return {key: value for key, value in keys.items() if value is not None and value not in ("", [], {})}
+
+
+def one_or_many(values: Sequence[Value]) -> Value:
+    """A single value as it is, several as a list."""
+    return values[0] if len(values) == 1 else list(values)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -37,6 +37,7 @@ class Vault:
         self.variables: dict[str, Variable] = {}
         self.mounted: dict[tuple[str, str], str | None] = {}  # Kubernetes' secrets by name and key
         self._mounted_values: dict[str, Reference] = {}
+        self._left_out: set[str] = set()
         self._by_content: dict[str, str] = {}
 
     def keep(self, value: str, at: At, *hint: str) -> Reference:
@@ -62,15 +63,20 @@ class Vault:
             self._mounted_values[value] = reference
         return reference
 
+    def learn(self, value: str) -> None:
+        """Remember a secret that is left out, so that it does not slip in by another way."""
+        if value:
+            self._left_out.add(value)
+
     def masked(self, text: str) -> str | Reference:
         """`text`, or a reference that gives it: where there is a secret in it, or what looks like one."""
         if text.lstrip()[:8].lower() == "urn:k8s:":
             return self._reference(f"value {text}", text, "a text that begins with urn:k8s:", ("text",))
         if text in self._mounted_values:
             return self._mounted_values[text]
-        for value in self._mounted_values:
-            if len(value) >= _MASKABLE and value in text:
-                self._reference(f"value {value}", value, "a Kubernetes secret of the old file", ("secret",))
+        for value in (*self._mounted_values, *self._left_out):
+            if value == text or (len(value) >= _MASKABLE and value in text):
+                self._reference(f"value {value}", value, "a secret of the old file", ("secret",))
         masked = text.replace("${", "$${")
         for variable in sorted(self._known(), key=lambda each: -len(each.value or "")):
             value = variable.value or ""
@@ -83,10 +89,15 @@ class Vault:
     def holds(self, name: str) -> bool:
         """Whether a name that is to be shown has a secret in it."""
         plain = slug(name)
-        secrets = [
-            slug(text) for text in (*(each.value or "" for each in self._known()), *self._mounted_values)
-        ]
-        return any(secret == plain or (len(secret) >= _MASKABLE and secret in plain) for secret in secrets)
+        secrets = [slug(text) for text in self._secrets()]
+        return any(
+            secret and (secret == plain or (len(secret) >= _MASKABLE and secret in plain))
+            for secret in secrets
+        )
+
+    def _secrets(self) -> list[str]:
+        known = [each.value or "" for each in self._known()]
+        return [*known, *self._mounted_values, *self._left_out]
 
     def _known(self) -> list[Variable]:
         return [each for each in self.variables.values() if each.value and slug(each.value)]

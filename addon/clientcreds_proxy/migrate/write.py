@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from clientcreds_proxy.config.scalars import plain_value
-from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value
+from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value, one_or_many
 from clientcreds_proxy.migrate.notes import Kind
 from clientcreds_proxy.migrate.vault import Reference, Vault
 
@@ -80,12 +80,12 @@ def _source(source: Source, vault: Vault) -> Iterator[str]:
 
 def _rule(rule: Rule, vault: Vault) -> Iterator[str]:
     match = rule.match
-    keys: dict[str, Value] = {"host": _one_or_many(match.hosts or ("FILL.IN.example",))}
+    keys: dict[str, Value] = {"host": one_or_many(match.hosts or ("FILL.IN.example",))}
     for key, values in (("path", match.paths), ("methods", match.methods), ("scheme", match.schemes)):
         if values:
-            keys[key] = list(values) if key == "methods" else _one_or_many(values)
+            keys[key] = list(values) if key == "methods" else one_or_many(values)
     if match.query:
-        keys["query"] = {name: _one_or_many(values) for name, values in match.query.items()}
+        keys["query"] = {name: one_or_many(values) for name, values in match.query.items()}
     whole: dict[str, Value] = {"name": rule.name, "match": keys}
     if rule.source is not None:
         whole["token_source"] = rule.source.name
@@ -181,10 +181,6 @@ def _block_fits(text: str) -> bool:
     """Whether a literal block gives exactly this text: PEM does."""
     lines = text.removesuffix("\n").split("\n")
     return all(line and line[0] != " " and not _UNPRINTABLE.search(line) for line in lines)
-
-
-def _one_or_many(values: Sequence[str]) -> Value:
-    return values[0] if len(values) == 1 else list(values)
 
 
 def _comment(lines: Iterable[str]) -> Iterator[str]:

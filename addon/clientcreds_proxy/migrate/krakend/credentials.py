@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from clientcreds_proxy.migrate.at import At
-from clientcreds_proxy.migrate.draft import Draft, Source, Value
+from clientcreds_proxy.migrate.draft import Draft, Source, Value, one_or_many
 from clientcreds_proxy.migrate.krakend.names import COMMENTS
 from clientcreds_proxy.migrate.vault import Reference, looks_secret
 
@@ -124,22 +124,18 @@ class _Params:
                 at.note(
                     "KrakenD's token requests fail with this (cannot overwrite parameter); here it is sent"
                 )
-                rest[name] = _one_or_many(values)
+                rest[name] = one_or_many(values)
             elif name == "audience" and all(values):
-                keys[name] = _one_or_many(values)
+                keys[name] = one_or_many(values)
             elif name.startswith("client_assertion"):
                 for value in values:
                     self._draft.vault.keep(value, at, self._name, name)
                 at.lost("client_auth: private_key_jwt signs assertions here, with the key of assertion.key")
             else:
-                rest[name] = _one_or_many([self._value(name, at, value) for value in values])
+                rest[name] = one_or_many([self._value(name, at, value) for value in values])
         return keys | ({"endpoint_params": rest} if rest else {})
 
     def _value(self, name: str, at: At, value: str) -> Value:
         if not value or not looks_secret(name):
             return value
         return self._draft.vault.keep(value, at, self._name, name)
-
-
-def _one_or_many(values: list[Value] | list[str]) -> Value:
-    return values[0] if len(values) == 1 else list(values)
