@@ -65,6 +65,9 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ]
     for each, line in zip(sources, _table(rows), strict=True):
         yield line
+        if each["store"]:
+            why = "" if each["store"]["ok"] else f", which is not used now: {each['store']['why']}"
+            yield f"  {each['taken']} taken from the store {each['store']['name']}{why}"
         if each["state"] in ("failing", "backing_off") and each["last_error"]:
             yield from _error(each)
 

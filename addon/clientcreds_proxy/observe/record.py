@@ -42,6 +42,7 @@ class SourceTally:
     """How one source's token requests ended."""
 
     fetched: int = 0
+    taken: int = 0  # from a store: another process fetched it
     failed: int = 0
     last_error: Failed | None = None
 
@@ -84,7 +85,8 @@ class Record:
         """One token request is over."""
         tally = self.sources.setdefault(event.source, SourceTally())
         if event.failure is None:
-            tally.fetched += 1
+            tally.fetched += not event.taken
+            tally.taken += event.taken
         else:
             tally.failed += 1
             if event.caller is None or event.news:  # a refused caller is no problem of the source

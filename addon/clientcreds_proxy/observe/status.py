@@ -26,6 +26,16 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """How things are with one token source."""
+
+    spec: SourceSpec
+    standing: Standing | None  # with callers: of the one that came last; None: nothing was asked for
+    callers: int | None = None  # how many have a token; None: it has none
+    store_fault: str | None = None  # why its store is not used now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """How things are with a proxy now."""
 
@@ -42,7 +52,7 @@ class Situation:
     unmatched: str
     intercept: str
     rules: Sequence[Rule]
-    sources: Iterable[tuple[SourceSpec, Standing | None, int | None]]  # and how many callers have a token
+    sources: Sequence[Source]
     warnings: tuple[str, ...]  # of the configuration
     secrets: Iterable[Secret]  # what its references gave
 
@@ -65,10 +75,7 @@ def document(now: Situation, record: Record) -> dict[str, object]:
         },
         "unmatched": now.unmatched,
         "intercept": now.intercept,
-        "token_sources": [
-            _source(spec, standing or NEVER_FETCHED, record.sources.get(spec.name)) | {"callers": callers}
-            for spec, standing, callers in now.sources
-        ],
+        "token_sources": [_source(source, record.sources.get(source.spec.name)) for source in now.sources],
         "rules": [
             _rule(rule, _without(in_words(rule.match), now.secrets), record.rules.get(rule.name))
             for rule in now.rules
@@ -106,7 +113,8 @@ def _reload(reload: Reload | None) -> dict[str, object] | None:
     return {"time": _time(reload.time), "ok": not reload.problems, "problems": list(reload.problems)}
 
 
-def _source(spec: SourceSpec, standing: Standing, counted: SourceTally | None) -> dict[str, object]:
+def _source(source: Source, counted: SourceTally | None) -> dict[str, object]:
+    spec, standing = source.spec, source.standing or NEVER_FETCHED
     tally = counted or SourceTally()
     error = tally.last_error
     return {
@@ -117,9 +125,22 @@ def _source(spec: SourceSpec, standing: Standing, counted: SourceTally | None) -
         "has_token": standing.expires_in is not None,
         "expires_in": _seconds(standing.expires_in),
         "fetched": tally.fetched,
+        "taken": tally.taken,
         "failed": tally.failed,
         "last_error": asdict(error) | {"time": _time(error.time)} if error else None,
         "next_try_seconds": _seconds(standing.next_try_seconds),
+        "callers": source.callers,
+        "store": _store(source),
+    }
+
+
+def _store(source: Source) -> dict[str, object] | None:
+    if source.spec.store is None:
+        return None
+    return {
+        "name": source.spec.store.name,
+        "ok": source.store_fault is None,
+        "why": source.store_fault,
     }
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clientcreds_proxy.config.load import Config
+from clientcreds_proxy.observe.status import Source
 from clientcreds_proxy.rules.decision import Gate
 from clientcreds_proxy.rules.matching import DEFAULT_PORTS, covers
 from clientcreds_proxy.rules.model import Destination, Rule
 from clientcreds_proxy.rules.rulebook import RuleBook
 from clientcreds_proxy.tokens.callers import Callers
-from clientcreds_proxy.tokens.entry import Standing
 from clientcreds_proxy.tokens.model import Caller, ClientTls, SourceSpec
 from clientcreds_proxy.tokens.source import TokenSource
 
@@ -48,18 +48,19 @@ class Policy:
         own = {source.key for source in self.sources.values()}
         return own.union(*(callers.keys() for callers in self.callers.values()))
 
-    def standings(self) -> list[tuple[SourceSpec, Standing | None, int | None]]:
-        """Each source with how things are with its token, or with that of its latest caller.
-
-        With callers also how many of them have a token.
-        """
-        found: list[tuple[SourceSpec, Standing | None, int | None]] = []
+    def known(self) -> list[Source]:
+        """How things are with each source."""
+        found: list[Source] = []
         for name, source in self.sources.items():
             callers = self.callers.get(name)
-            if callers is None:
-                found.append((source.spec, source.standing(), None))
-            else:
-                found.append((source.spec, callers.standing(), callers.known))
+            found.append(
+                Source(
+                    spec=source.spec,
+                    standing=(callers or source).standing(),
+                    callers=callers.known if callers else None,
+                    store_fault=source.store.why_down if source.store else None,
+                )
+            )
         return found
 
     def caller_of(self, rule: Rule) -> Caller | None:

@@ -147,7 +147,7 @@ class StatusServer:
             unmatched=config.unmatched,
             intercept=config.intercept,
             rules=config.rules,
-            sources=house.policy.standings(),
+            sources=house.policy.known(),
             warnings=tuple(map(str, config.warnings)),
             secrets=config.secrets,
         )

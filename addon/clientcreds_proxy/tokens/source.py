@@ -73,6 +73,11 @@ class TokenSource:
         """Of its entry in the cache."""
         return self._demand.key
 
+    @property
+    def store(self) -> TokenStore | None:
+        """Where its tokens are shared; None: nowhere."""
+        return self._store
+
     def cached(self) -> Obtained | None:
         """A token that needs no waiting, without any: for the hot path."""
         token = self._cache.cached(self._demand)

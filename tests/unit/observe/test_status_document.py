@@ -8,10 +8,17 @@ import pytest
 from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.observe.log import AccessLine
 from clientcreds_proxy.observe.record import ATTENTION, RECENT_REQUESTS, Record
-from clientcreds_proxy.observe.status import Reload, Situation, document, in_words
+from clientcreds_proxy.observe.status import Reload, Situation, Source, document, in_words
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.entry import Standing
-from clientcreds_proxy.tokens.model import ErrorAnswer, SourceEvent, SourceSpec, SourceWarning
+from clientcreds_proxy.tokens.model import (
+    ErrorAnswer,
+    RedisSpec,
+    SourceEvent,
+    SourceSpec,
+    SourceWarning,
+    StoreSpec,
+)
 from tests.unit.rules.making import a_match, a_rule
 from tests.unit.tokens.making import a_spec
 
@@ -59,7 +66,7 @@ def told(
         "unmatched": "pass",
         "intercept": "ruled",
         "rules": (a_rule(), a_rule("other", path="/other")),
-        "sources": [(spec or a_spec(), standing, None)],
+        "sources": [Source(spec=spec or a_spec(), standing=standing)],
         "warnings": (),
         "secrets": (),
     }
@@ -162,15 +169,30 @@ def test_source_that_was_never_asked_says_so() -> None:
         "has_token": False,
         "expires_in": None,
         "fetched": 0,
+        "taken": 0,
         "failed": 0,
         "last_error": None,
         "next_try_seconds": None,
         "callers": None,
+        "store": None,
     }
 
 
+@pytest.mark.parametrize("why", [None, "redis.example:6379 refused the connection"])
+def test_source_with_a_store_says_whether_it_is_used_and_what_came_from_it(why: str | None) -> None:
+    record = a_record()
+    record.fetched(SourceEvent(source="billing", change="fetched", news=True, taken=True))
+    redis = RedisSpec(endpoints=(("redis.example", 6379),))
+    spec = a_spec(store=StoreSpec(name="shared", redis=redis, secrets=(Secret("x" * 16),)))
+
+    (source,) = told(record, sources=[Source(spec=spec, standing=None, store_fault=why)])["token_sources"]
+
+    assert (source["fetched"], source["taken"]) == (0, 1)
+    assert source["store"] == {"name": "shared", "ok": why is None, "why": why}
+
+
 def test_source_with_callers_counts_them() -> None:
-    (source,) = told(a_record(), sources=[(a_spec(), None, 3)])["token_sources"]
+    (source,) = told(a_record(), sources=[Source(spec=a_spec(), standing=None, callers=3)])["token_sources"]
 
     assert source["callers"] == 3
 
