@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 from mitmproxy import connection
 
-from tests.proxy.harness import PATIENCE, Proxy, free_port, mitmdump
+from tests.proxy.harness import PATIENCE, SCRIPT, Proxy, free_port, mitmdump
 from tests.proxy.inside import inside
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer, Reply
@@ -362,6 +362,36 @@ async def test_status_server_moves_with_the_configuration_and_goes_with_it(
             await client.get(f"http://127.0.0.1:{second}/readyz")
 
     assert moved.status_code == 200
+
+
+async def test_status_server_keeps_its_port_when_the_script_is_loaded_again(
+    idp: AuthorizationServer, api: Api, folder: Path
+) -> None:
+    port, script = await free_port(), folder / "addon" / "clientcreds.py"
+    script.parent.mkdir()
+    script.write_text(SCRIPT.read_text())
+    (script.parent / "clientcreds_proxy").symlink_to(SCRIPT.parent / "clientcreds_proxy")
+    idp.client_secret = SECRET
+
+    async with (
+        mitmdump(config(idp, api, port), folder=folder, script=script) as proxy,
+        proxy.client() as client,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as status,
+    ):
+        file = await announced(folder / "clientcreds", proxy.process.pid)
+        kept = await status.get(f"http://127.0.0.1:{port}/readyz")
+        later = script.stat().st_mtime_ns + 2_000_000_000
+        os.utime(script, ns=(later, later))
+        await proxy.said("the rules are those of", times=2)
+        await announced(folder / "clientcreds", proxy.process.pid)
+        await client.get(f"http://localhost:{api.port}/a")
+        said = (await status.get(f"http://127.0.0.1:{port}/api/status")).json()
+
+    assert kept.status_code == 200
+    assert said["rules"][0]["hits"] == 1
+    assert not file.exists()
+    assert "it takes a free port" not in proxy.output
+    assert "Traceback" not in proxy.output
 
 
 async def test_proxy_serves_where_the_runtime_directory_is_not_to_be_trusted(

@@ -13,7 +13,7 @@ from clientcreds_proxy.observe import runtime
 from clientcreds_proxy.observe.runtime import Running
 from clientcreds_proxy.rules.host import split_host_port
 
-ASK_SECONDS = 30.0  # a reload may run a `${cmd:…}`
+ASK_SECONDS = 60.0  # a reload may run a few `${cmd:…}`
 
 
 class NotRunning(ClientcredsError):
