@@ -9,7 +9,7 @@ import pytest
 
 from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.proxy.serve import serving
-from clientcreds_proxy.proxy.start import StartError
+from clientcreds_proxy.proxy.start import Manner, StartError
 from tests.proxy.harness import PATIENCE, SCRIPT
 from tests.proxy.test_first_request import rules
 from tests.simulators.api import Api
@@ -26,7 +26,7 @@ async def test_serving_listens_on_a_free_port_and_logs_where_it_is_told(
     log = io.StringIO()
 
     async with (
-        serving(config=config, options={"confdir": str(folder)}, log_to=log) as proxy,
+        serving(config=config, options={"confdir": str(folder)}, manner=Manner(log_to=log)) as proxy,
         httpx.AsyncClient(
             proxy=f"http://127.0.0.1:{proxy.port}", trust_env=False, timeout=PATIENCE
         ) as client,
@@ -65,6 +65,6 @@ async def test_serving_raises_what_keeps_it_from_starting_and_starts_after_that(
 
 
 async def _serve(config: Path, folder: Path, log: io.StringIO, **options: object) -> None:
-    async with asyncio.timeout(PATIENCE):
-        async with serving(config=config, options={"confdir": str(folder), **options}, log_to=log):
-            pass
+    wanted = {"confdir": str(folder), **options}
+    async with asyncio.timeout(PATIENCE), serving(config=config, options=wanted, manner=Manner(log_to=log)):
+        pass

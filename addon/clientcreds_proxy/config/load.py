@@ -51,6 +51,7 @@ class Config:
     files: tuple[Path, ...]  # absolute: when one of them changes, this is out of date
     fingerprint: str  # of its text and its includes': `cat FILE … | sha256sum | cut -c1-8`
     warnings: tuple[Problem, ...]  # in file order
+    variables: tuple[str, ...]  # of the environment, that references name
     secrets: tuple[Secret, ...]  # what references gave: whoever shows parts of this leaves them out
 
 
@@ -62,6 +63,7 @@ class Attempt:
     problems: tuple[Problem, ...]
     files: tuple[Path, ...]
     rules: tuple[Rule, ...]  # those that could be read, whatever is wrong besides
+    variables: tuple[str, ...]  # of the environment, that references name
     unreadable: Mapping[str, str]  # by token source: why a reference in it gives no value
 
 
@@ -97,12 +99,17 @@ def attempt(path: Path, *, environ: Mapping[str, str] = os.environ) -> Attempt:
     found = _sorted([part.report.problems for part in parts])
     watched = [*(part.path for part in parts), *folders, *references.files]
     files = tuple(dict.fromkeys(file.absolute() for file in watched))
-    rules = tuple(assembly.rules)
-    if settings is None or found:
-        unreadable = assembly.unreadable
-        return Attempt(config=None, problems=found, files=files, rules=rules, unreadable=unreadable)
-    config = _config(settings, assembly, files, parts, secrets=references.values)
-    return Attempt(config=config, problems=(), files=files, rules=rules, unreadable={})
+    config = None
+    if settings is not None and not found:
+        config = _config(settings, assembly, files, parts, references=references)
+    return Attempt(
+        config=config,
+        problems=found,
+        files=files,
+        rules=tuple(assembly.rules),
+        variables=references.variables,
+        unreadable=assembly.unreadable if config is None else {},
+    )
 
 
 def _settings[Model: keys.IncludedFile](part: Part, model: type[Model]) -> Model | None:
@@ -134,7 +141,7 @@ def _config(
     files: tuple[Path, ...],
     parts: Sequence[Part],
     *,
-    secrets: tuple[Secret, ...],
+    references: References,
 ) -> Config:
     return Config(
         rules=tuple(assembly.rules),
@@ -148,7 +155,8 @@ def _config(
         files=files,
         fingerprint=sha256(b"".join(part.content for part in parts)).hexdigest()[:8],
         warnings=_sorted([part.report.warnings for part in parts]),
-        secrets=secrets,
+        secrets=references.values,
+        variables=references.variables,
     )
 
 

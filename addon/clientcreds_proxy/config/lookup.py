@@ -35,16 +35,18 @@ class Found:
 
 
 class Lookup:
-    """Finds values, and remembers the files it looked at."""
+    """Finds values, and remembers the files and variables it looked at."""
 
     def __init__(self, environ: Mapping[str, str], *, command_seconds: float, keyring: Keyring) -> None:
         self.files: list[Path] = []
+        self.variables: list[str] = []  # of the environment, that were asked for or lead to what was
         self._environ = environ
         self._command_seconds = command_seconds
         self._from_keyring = keyring
 
     def variable(self, name: str) -> Found:
         """Of the environment."""
+        self.variables.append(name)
         if name not in self._environ:
             shown = f"{name} " if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name) else ""
             raise UnresolvedError(f"the environment variable {shown}is not set")
@@ -58,6 +60,7 @@ class Lookup:
 
     def credential(self, name: str) -> Found:
         """One of those that systemd gives to its service. It lasts as long as the service runs."""
+        self.variables.append("CREDENTIALS_DIRECTORY")
         directory = self._environ.get("CREDENTIALS_DIRECTORY")
         if not directory:
             raise UnresolvedError(
@@ -71,6 +74,7 @@ class Lookup:
 
     def kubernetes(self, name: str, key: str) -> Found:
         """A key of a secret that is mounted as a volume."""
+        self.variables.append(KUBERNETES_VARIABLE)
         directory = Path(self._environ.get(KUBERNETES_VARIABLE) or KUBERNETES_DIRECTORY)
         path = directory / name / key
         self.files.append(path)

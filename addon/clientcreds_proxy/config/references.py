@@ -74,6 +74,11 @@ class References:
         found = (known.value for known in self._known.values() if isinstance(known, Found))
         return tuple(Secret(value) for value in dict.fromkeys(found) if value)
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Of the environment, that references name."""
+        return tuple(dict.fromkeys(self._lookup.variables))
+
     def resolve(self, text: str, directory: Path) -> Resolved:
         """`text` with its references replaced; UnresolvedError for a bad one.
 

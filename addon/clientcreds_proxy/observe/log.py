@@ -3,6 +3,9 @@
 A line goes out whole and without a prefix, so that `json` is one object a line. `text` is the same in
 logfmt: `name=value`, quoted as JSON where a value holds a space, a quote or an equals sign. Nobody gives
 this module a secret; a token is named by its fingerprint at most.
+
+`words` is for somebody who waits for a command and sees the log between its lines: no time, and of requests
+only those that were refused, or that broke.
 """
 
 import json
@@ -12,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 Level = Literal["debug", "info", "warning", "error"]
-Format = Literal["text", "json"]
+Format = Literal["text", "json", "words"]
 TokenUse = Literal["cached", "fetched", "retried", "kept", "none"]
 Value = str | int | float | None
 
@@ -54,6 +57,10 @@ class Log:
 
     def access(self, line: AccessLine) -> None:
         """One request is over."""
+        if self._form == "words":
+            if line.reason is not None:
+                self._write(_refused(line), "warning")
+            return
         level: Level = "warning" if line.status is None or line.status >= 500 else "info"
         fields: dict[str, Value] = {
             "rule": line.rule,
@@ -73,7 +80,13 @@ class Log:
     def event(self, level: Level, message: str, fields: Mapping[str, Value] | None = None) -> None:
         """Something else that a reader should know, in words; fields without a value are left out."""
         present = {name: value for name, value in (fields or {}).items() if value is not None}
-        self._line(level, {"message": message, **present})
+        if self._form != "words":
+            self._line(level, {"message": message, **present})
+        elif LEVELS.index(level) >= self._least:
+            detail = "; ".join(f"{name} {value}" for name, value in present.items())
+            self._write(
+                _one_line(f"clientcreds: {level}: {message}{f' ({detail})' if detail else ''}"), level
+            )
 
     def _line(self, level: Level, fields: Mapping[str, Value]) -> None:
         if LEVELS.index(level) < self._least:
@@ -84,6 +97,17 @@ class Log:
             self._write(json.dumps(line), level)
         else:
             self._write(" ".join(f"{name}={_logfmt(value)}" for name, value in line.items()), level)
+
+
+def _refused(line: AccessLine) -> str:
+    status = "no answer" if line.status is None else line.status
+    rule = f" (rule {line.rule})" if line.rule else ""
+    path = "" if line.path == "-" else line.path  # of a CONNECT
+    return _one_line(f"clientcreds: {line.method} {line.host}{path}: {status} {line.reason}{rule}")
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"')
 
 
 def _logfmt(value: Value) -> str:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 import traceback
-from typing import TextIO
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
@@ -34,14 +33,14 @@ DRAIN_SECONDS = 10.0
 
 
 class ClientCreds:
-    """The addon: `addons = [ClientCreds()]`. A master of ours chooses how it stops, and where it logs to."""
+    """The addon: `addons = [ClientCreds()]`. A master of ours may choose its manner."""
 
     name = "clientcreds"
     house: House  # from `configure` on, before any connection; no property, for mitmproxy looks at those
 
-    def __init__(self, *, stop: start.Stop = start.exit_at_once, log_to: TextIO | None = None) -> None:
-        self._stop = stop
-        self._log_to = log_to
+    def __init__(self, manner: start.Manner = start.AS_SCRIPT) -> None:
+        self._manner = manner
+        self._stop = manner.stop
         self._wire = Wire()
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self)
@@ -61,7 +60,7 @@ class ClientCreds:
     def configure(self, updated: set[str]) -> None:  # noqa: ARG002 - mitmproxy's signature
         """Read the configuration when mitmproxy starts; refuse options that would expose a token."""
         if not hasattr(self, "house"):
-            self.house = start.or_stop(lambda: House(start.config_path(), log_to=self._log_to), self._stop)
+            self.house = start.or_stop(lambda: House(start.config_path(), self._manner), self._stop)
         start.or_stop(lambda: start.check_options(self.house.policy), self._stop)
         fast = start.or_stop(start.wants_fast_dispatch, self._stop)
         if start.is_running():
@@ -75,8 +74,9 @@ class ClientCreds:
         start.show_ruled_flows_only()
         if hasattr(self, "house"):
             self.house.follow()
-            self._status = StatusServer(self.house, self.report)
-            self._status.start()
+            if self._manner.lasts:
+                self._status = StatusServer(self.house, self.report)
+                self._status.start()
             closed.step_aside(ctx.master.addons)
 
     def done(self) -> "asyncio.Task[None] | None":
@@ -98,7 +98,8 @@ class ClientCreds:
 
     async def _leave(self) -> None:
         if self._closing:
-            await self._passages.drained(DRAIN_SECONDS)
+            if self._manner.lasts:
+                await self._passages.drained(DRAIN_SECONDS)
             self._wire.uninstall()
         if self._status is not None:
             await self._status.aclose()

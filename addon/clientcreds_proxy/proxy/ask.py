@@ -13,6 +13,7 @@ from mitmproxy.options import Options
 from clientcreds_proxy.proxy.explain import Explanation, explain
 from clientcreds_proxy.proxy.house import House
 from clientcreds_proxy.proxy.imagined import Imagined
+from clientcreds_proxy.proxy.start import Manner
 from clientcreds_proxy.tokens.client_auth import Granted
 
 
@@ -44,7 +45,7 @@ async def opened(path: Path) -> AsyncIterator[House]:
     """The configuration at work, in a mitmproxy that does not run."""
     master = Master(Options())  # whom the proxy's code asks for its options
     master.addons.add(Proxyserver())  # has some of them; only a master that runs listens
-    house = House(path, log_to=io.StringIO())
+    house = House(path, Manner(log_to=io.StringIO()))
     try:
         yield house
     finally:

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
 from clientcreds_proxy.config.load import Config, attempt
 from clientcreds_proxy.errors import ConfigError, SecretUnavailable
@@ -41,13 +40,13 @@ LOOK_SECONDS = 1.0
 class House:
     """One configuration after the other, the tokens that outlive them, and the log."""
 
-    def __init__(self, path: Path, *, log_to: TextIO | None = None) -> None:
-        """Read the configuration; raises a `ConfigError`. The log goes to stdout, or to `log_to`."""
+    def __init__(self, path: Path, manner: start.Manner = start.AS_SCRIPT) -> None:
+        """Read the configuration; raises a `ConfigError`."""
         first = attempt(path)
         if first.config is None:
             raise ConfigError(first.problems)
         self.path = path
-        self._log_to = log_to
+        self._manner = manner
         self._files = first.files
         self._signature = _signature(first.files)
         self._unreadable: Mapping[str, str] = {}  # by token source, since the last reading
@@ -258,7 +257,7 @@ class House:
         self.log.event("info", f"the rules are those of {self.path}", sizes)
 
     def _log_of(self, config: Config) -> Log:
-        return Log(start.log_writer(self._log_to), form=config.log.format, level=config.log.level)
+        return start.log_of(config.log, self._manner)
 
 
 def _signature(files: tuple[Path, ...]) -> tuple[object, ...]:

@@ -10,11 +10,11 @@ import logging
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
-from mitmproxy import exceptions, hooks
+from mitmproxy import exceptions, hooks, optmanager
 from mitmproxy.addonmanager import Loader
 from mitmproxy.addons import errorcheck, termlog
 from mitmproxy.master import Master
@@ -22,11 +22,12 @@ from mitmproxy.options import Options
 from mitmproxy.tools import cmdline, main
 from mitmproxy.tools.dump import DumpMaster
 
+from clientcreds_proxy.config.load import Config
 from clientcreds_proxy.errors import ClientcredsError
 from clientcreds_proxy.observe.log import Level
 from clientcreds_proxy.proxy import listen, start
 from clientcreds_proxy.proxy.addon import ClientCreds
-from clientcreds_proxy.proxy.start import StartError
+from clientcreds_proxy.proxy.start import Manner, StartError
 
 
 class WrongUsage(ClientcredsError):
@@ -64,6 +65,8 @@ class Serving:
     """A proxy that listens."""
 
     port: int  # of the first mode
+    config: Config  # that it started with
+    confdir: str  # where mitmproxy's CA is
     ended: "asyncio.Task[None]"  # done when the proxy ends by itself
 
 
@@ -72,20 +75,22 @@ async def serving(
     *,
     config: Path,
     options: Mapping[str, object] | None = None,
-    log_to: TextIO | None = None,
+    settings: Sequence[str] = (),
+    manner: Manner = start.AS_SCRIPT,
     log_level: Level = "info",
 ) -> AsyncIterator[Serving]:
     """A proxy in this event loop; raises a `StartError` or a `ConfigError` where it can't start.
 
-    It takes a free port unless `options`, which are mitmproxy's, say otherwise. mitmproxy's log and ours go
-    to `log_to` (None: stdout) from `log_level` on. At the end, requests in flight get their time to finish.
+    It takes a free port unless told otherwise: by the `config.yaml` beside mitmproxy's CA, by `options`,
+    which are mitmproxy's, or by `settings`, the same as `--set` has them. What mitmproxy logs from
+    `log_level` on goes where the manner says.
     """
     listen_quietly(log_level)
-    master = QuietMaster(Options(), log_to)
+    master = QuietMaster(Options(), manner)
     wanted = {"listen_port": 0, "clientcreds_config": str(config), **(options or {})}
     verbosity = "warn" if log_level == "warning" else log_level
     try:
-        master.options.update(termlog_verbosity=verbosity, **wanted)
+        _configure(master.options, {**wanted, "termlog_verbosity": verbosity}, settings)
     except (exceptions.OptionsError, KeyError) as error:
         raise StartError(f"clientcreds: {error}") from error
     running = asyncio.get_running_loop().create_task(master.run())
@@ -94,10 +99,23 @@ async def serving(
         if running.done():
             await running  # raises the reason
             raise StartError("clientcreds: mitmproxy ended while it started")
-        yield Serving(port=master.port, ended=running)
+        yield Serving(
+            port=master.port,
+            config=master.addon.house.policy.config,
+            confdir=master.options.confdir,
+            ended=running,
+        )
     finally:
         master.shutdown()  # type: ignore[no-untyped-call]
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _configure(options: Options, wanted: Mapping[str, object], settings: Sequence[str]) -> None:
+    confdir = str(wanted.get("confdir", options.confdir))
+    names = ("config.yaml", "config.yml")
+    optmanager.load_paths(options, *(Path(confdir).expanduser() / name for name in names))
+    options.update(**wanted)
+    options.set(*settings)
 
 
 def listen_quietly(level: Level) -> None:
@@ -140,10 +158,11 @@ class OwnMaster(Master):
     """What our masters have in common, to stand before one of mitmproxy's."""
 
     check: StartCheck
-    log_to: TextIO | None = None
+    addon: ClientCreds
 
-    def prepare(self) -> None:
+    def prepare(self, manner: Manner = start.AS_SCRIPT) -> None:
         """Add our options, with defaults that the command line overrides, and our look at the start."""
+        self._manner = replace(manner, stop=_raise)
         start.add_options(Loader(self))
         self.options.update(listen_host=listen.LOOPBACK, clientcreds_fast_dispatch="true")
         theirs = self.addons.get("errorcheck")
@@ -157,7 +176,8 @@ class OwnMaster(Master):
     async def run(self) -> None:
         """Take the addon in, then do what mitmproxy does."""
         try:
-            self._take_in(ClientCreds(stop=_raise, log_to=self.log_to))
+            self.addon = ClientCreds(self._manner)
+            self._take_in(self.addon)
             await super().run()
         except OSError as error:  # mitmweb's own port
             raise StartError(f"clientcreds: {error.strerror}") from error
@@ -187,12 +207,11 @@ class ServeMaster(OwnMaster, DumpMaster):
 class QuietMaster(OwnMaster, DumpMaster):
     """mitmdump that prints no flows, and logs to where it is told."""
 
-    def __init__(self, options: Options, log_to: TextIO | None) -> None:
+    def __init__(self, options: Options, manner: Manner) -> None:
         super().__init__(options, with_termlog=False, with_dumper=False)
-        self.log_to = log_to
-        self._termlog_addon = termlog.TermLog(log_to)
+        self._termlog_addon = termlog.TermLog(manner.log_to)
         self.addons.add(self._termlog_addon)
-        self.prepare()
+        self.prepare(manner)
 
     @property
     def port(self) -> int:

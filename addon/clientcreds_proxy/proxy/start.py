@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NoReturn, Protocol, TextIO
@@ -18,8 +19,9 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import mode_specs
 
 from clientcreds_proxy.config.find import find
+from clientcreds_proxy.config.load import Log as LogSettings
 from clientcreds_proxy.errors import ClientcredsError
-from clientcreds_proxy.observe.log import LEVELS, Level
+from clientcreds_proxy.observe.log import LEVELS, Level, Log
 from clientcreds_proxy.proxy import listen
 from clientcreds_proxy.proxy.facts import normal_or_nowhere
 from clientcreds_proxy.proxy.policy import Policy
@@ -91,6 +93,19 @@ def exit_at_once(why: ClientcredsError) -> NoReturn:
     os._exit(1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """What a master of ours chooses about the addon. The defaults are a script's."""
+
+    stop: Stop = exit_at_once
+    log_to: TextIO | None = None  # None: stdout
+    in_words: bool = False  # the log is for whoever waits for a command: warnings and refusals, in words
+    lasts: bool = True  # False: for one command. No status server, and its end waits for no request
+
+
+AS_SCRIPT = Manner()
+
+
 def is_running() -> bool:
     """Whether mitmproxy has started: then nothing of ours may end it."""
     return bool(ctx.master.addons.get("proxyserver").is_running)
@@ -138,6 +153,13 @@ def show_ruled_flows_only() -> None:
     """Let mitmdump print ruled flows alone, unless the user chose a filter."""
     if "dumper_filter" in ctx.options and not ctx.options.dumper_filter:
         ctx.options.update(dumper_filter=RULED_FLOWS)
+
+
+def log_of(settings: LogSettings, manner: Manner) -> Log:
+    """The log that the configuration asks for, or the one in words."""
+    if manner.in_words:
+        return Log(lambda line, _: print(line, file=manner.log_to, flush=True), form="words", level="warning")
+    return Log(log_writer(manner.log_to), form=settings.format, level=settings.level)
 
 
 def log_writer(out: TextIO | None) -> Callable[[str, Level], None]:

@@ -1,6 +1,7 @@
 """Section 10: how a line of the log looks, and which ones are written."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -121,3 +122,32 @@ def test_source_says_the_same_again_at_debug_alone() -> None:
 
     assert written(lambda log: tell(log, event)) == []
     assert [level for _, level in written(lambda log: tell(log, event), level="debug")] == ["debug"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (LINE, []),
+        (replace(LINE, status=503), []),
+        (
+            replace(LINE, status=400, reason="ambiguous_path"),
+            ['clientcreds: GET api.test/a"b=\\n: 400 ambiguous_path (rule a rule)'],
+        ),
+        (
+            replace(LINE, rule=None, status=None, reason="gone", path="-"),
+            ["clientcreds: GET api.test: no answer gone"],
+        ),
+    ],
+)
+def test_words_tell_of_refused_and_broken_requests_alone(line: AccessLine, words: list[str]) -> None:
+    assert [text for text, _ in written(lambda log: log.access(line), form="words", level="warning")] == words
+
+
+def test_words_tell_what_happened_from_the_level_on() -> None:
+    def act(log: Log) -> None:
+        log.event("info", "token fetched")
+        log.event("warning", "no token", {"token_source": "billing", "hint": "look\nthere", "error": None})
+
+    assert written(act, form="words", level="warning") == [
+        ("clientcreds: warning: no token (token_source billing; hint look\\nthere)", "warning")
+    ]
