@@ -7,7 +7,7 @@ from functools import wraps
 
 import click
 
-from clientcreds_proxy.cli.options import Decorator, config_option, json_option
+from clientcreds_proxy.cli.options import Decorator, json_option
 from clientcreds_proxy.cli.running import ask, choose
 from clientcreds_proxy.cli.status_text import lines_of
 from clientcreds_proxy.errors import ClientcredsError
@@ -53,6 +53,9 @@ Exit codes:
 _port_option: Decorator = click.option(
     "--port", type=int, metavar="PORT", help="The proxy's port, where several proxies are running."
 )
+_running_option: Decorator = click.option(
+    "--config", "config", metavar="FILE", help="The proxy's configuration, where several proxies are running."
+)
 
 
 def _or_exit(command: Callable[..., None]) -> Callable[..., None]:
@@ -72,13 +75,13 @@ def _or_exit(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(epilog=_STATUS_EPILOG)
 @_port_option
 @json_option
-@config_option
+@_running_option
 @click.pass_obj
 @_or_exit
 def status(before: str | None, port: int | None, config: str | None, *, as_json: bool) -> None:
     """Show how a running proxy is: its token sources, rules, latest requests, and what needs attention.
 
-    No secret and no token is shown. --config chooses the proxy that runs this configuration.
+    No secret and no token is shown.
     """
     answer = ask(choose(port, config or before), "GET", "/api/status")
     if as_json:
@@ -90,7 +93,7 @@ def status(before: str | None, port: int | None, config: str | None, *, as_json:
 
 @click.command(epilog=_RELOAD_EPILOG)
 @_port_option
-@config_option
+@_running_option
 @click.pass_obj
 @_or_exit
 def reload(before: str | None, port: int | None, config: str | None) -> None:
@@ -112,7 +115,7 @@ def reload(before: str | None, port: int | None, config: str | None) -> None:
 @click.command(epilog=_PURGE_EPILOG)
 @click.argument("source", required=False)
 @_port_option
-@config_option
+@_running_option
 @click.pass_obj
 @_or_exit
 def purge(before: str | None, source: str | None, port: int | None, config: str | None) -> None:
