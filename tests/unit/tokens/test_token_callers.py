@@ -1,3 +1,6 @@
+import asyncio
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +19,7 @@ from clientcreds_proxy.tokens.callers import Callers, SameWay
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts
 from clientcreds_proxy.tokens.credentials import Credentials
 from clientcreds_proxy.tokens.entry import Standing
-from clientcreds_proxy.tokens.model import Assertion, Caller, SourceEvent, SourceSpec, TokenRequest
+from clientcreds_proxy.tokens.model import Assertion, Caller, Obtained, SourceEvent, SourceSpec, TokenRequest
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.unit.tokens.making import FakeClock, a_spec, a_token, refused
@@ -57,6 +60,7 @@ class Desk:
 
     async def fetch(self, spec: SourceSpec, worked: Attempt | None) -> Granted:
         self.asked.append(spec.client_id)
+        await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
         (attempt, *_) = attempts(spec, worked)
@@ -225,7 +229,36 @@ async def test_callers_with_a_token_are_counted_and_refused_ones_are_not() -> No
     assert desk.callers.known == 1
 
 
-async def test_forgotten_callers_are_asked_about_again() -> None:
+async def test_two_callers_never_get_each_other_s_token_however_their_requests_interleave() -> None:
+    """10,000 requests, while tokens end, are refused by an API, and dropped."""
+    dice = random.Random(1)  # noqa: S311 - the same run each time
+    desk = Desk(lifetime=30)
+    wrong: list[tuple[str, str]] = []
+    mishaps: list[Callable[[TokenSource, Obtained], object]] = [
+        lambda source, obtained: source.reject(obtained),
+        lambda *_: desk.clock.advance(5),
+        lambda *_: desk.callers.purge(),
+    ]
+
+    async def request(name: str) -> None:
+        for _ in range(dice.randrange(4)):
+            await asyncio.sleep(0)
+        source, obtained = await desk.callers.token(who(name))
+        token = obtained.token.value.reveal()
+        if not token.startswith(f"{name}-") or source.spec.client_id != name:
+            wrong.append((name, token))
+        if (happens := dice.randrange(50)) < len(mishaps):
+            mishaps[happens](source, obtained)
+
+    for _ in range(100):
+        await asyncio.gather(*(request(dice.choice(("alice", "bob"))) for _ in range(100)))
+
+    assert wrong == []
+    assert len(desk.asked) > 200
+    assert len(desk.cache._slots) <= 4
+
+
+async def test_purged_callers_are_asked_about_again() -> None:
     desk = Desk()
     await desk.token(who("a"))
     await desk.error(who("b", "wrong"))
