@@ -125,7 +125,7 @@ class ClientCreds:
             self.house.access(tunnel.line_of(flow, refused, self._callers.of_tunnel(flow)))
 
         if flow.response:
-            _hide_login(flow)
+            _hide_proxy_login(flow)
             return
         with or_refuse(refuse, self.report):
             self._callers.note_tunnel(flow)
@@ -169,7 +169,7 @@ class ClientCreds:
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Find the rule, get the token, run the modifiers, attach: one request from top to bottom."""
         if flow.error or flow.response or not flow.live:
-            _hide_login(flow)
+            self._hide_login(flow)
             return  # refused by mitmproxy, or by its proxyauth
         policy = self.house.policy
         attach.remove_placeholders(flow.request)
@@ -267,6 +267,13 @@ class ClientCreds:
         else:  # loaded again beside a configuration that is bad by now
             logging.getLogger(self.name).error(text)
 
+    def _hide_login(self, flow: http.HTTPFlow) -> None:
+        """The same, and what its caller said elsewhere in it."""
+        if flow.live:
+            with or_refuse(lambda _: None, self.report):
+                self._callers.hide(flow, self.house.policy)
+        _hide_proxy_login(flow)
+
     def _finish(self, flow: http.HTTPFlow, *, status: int | None, broken: str | None = None) -> None:
         passage = self._passages.leave(flow)
         if passage is None:
@@ -279,7 +286,7 @@ class ClientCreds:
             self._wire.forget(passage.placeholders.pop())
 
 
-def _hide_login(flow: http.HTTPFlow) -> None:
+def _hide_proxy_login(flow: http.HTTPFlow) -> None:
     """Keep the login of a request that somebody else has refused out of what mitmproxy stores."""
     attach.remove_what_is_ours(flow.request)
     facts.proxy_user(flow)

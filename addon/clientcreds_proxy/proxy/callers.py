@@ -12,7 +12,7 @@ from mitmproxy.proxy import mode_specs
 
 from clientcreds_proxy.errors import ProxyCallerUnauthorized, TokenFailure
 from clientcreds_proxy.proxy import streams
-from clientcreds_proxy.proxy.facts import normal_or_nowhere
+from clientcreds_proxy.proxy.facts import arrival_of, normal_or_nowhere
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.secret import Secret
@@ -102,6 +102,12 @@ class Callers:
         streams.decide_alone(flow)
         flow.request.stream = False
         return True
+
+    def hide(self, flow: http.HTTPFlow, policy: Policy) -> None:
+        """Take the credentials out of a request that goes nowhere: mitmproxy refused it, or another addon."""
+        arrival = arrival_of(flow)
+        finding = policy.gate.find(arrival)
+        self.take(flow, Passage(arrival=arrival, policy=policy, started=0, finding=finding))
 
     def take(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """Note this request's caller in the passage, and take its credentials out of the request."""
