@@ -7,6 +7,7 @@ from typing import Literal
 from clientcreds_proxy.errors import Problem
 from clientcreds_proxy.migrate.arrange import arrange
 from clientcreds_proxy.migrate.draft import Draft
+from clientcreds_proxy.migrate.envoy.reader import read_envoy
 from clientcreds_proxy.migrate.kong.reader import read_kong
 from clientcreds_proxy.migrate.krakend.reader import read_krakend
 from clientcreds_proxy.migrate.notes import Notes
@@ -14,11 +15,12 @@ from clientcreds_proxy.migrate.prove import prove
 from clientcreds_proxy.migrate.traefik.reader import read_traefik
 from clientcreds_proxy.migrate.write import write
 
-Gateway = Literal["krakend", "traefik", "kong"]
+Gateway = Literal["krakend", "traefik", "kong", "envoy"]
 READERS: Mapping[Gateway, Callable[[str, Draft], None]] = {
     "krakend": read_krakend,
     "traefik": read_traefik,
     "kong": read_kong,
+    "envoy": read_envoy,
 }
 
 

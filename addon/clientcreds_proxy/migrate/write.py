@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from clientcreds_proxy.config.scalars import plain_value
+from clientcreds_proxy.errors import Problem
 from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value, one_or_many
 from clientcreds_proxy.migrate.notes import Kind
 from clientcreds_proxy.migrate.vault import Reference, Vault
@@ -53,7 +54,17 @@ def _head(draft: Draft, gateway: str, file: str) -> Iterator[str]:
         if found := draft.notes.of(kind):
             yield ""
             yield title
-            yield from (f"- {each.path}: {each.message}" for each in found)
+            for each in found:
+                yield from _finding(each)
+
+
+def _finding(problem: Problem) -> Iterator[str]:
+    """A finding; where its path fills the line, the message goes below it."""
+    if len(problem.path) < _WIDTH // 2:
+        yield f"- {problem.path}: {problem.message}"
+    else:
+        yield f"- {problem.path}:"
+        yield f"  {problem.message}"
 
 
 def _block(title: str, entries: Sequence[Source | Rule], vault: Vault) -> Iterator[str]:
@@ -186,15 +197,16 @@ def _block_fits(text: str) -> bool:
 def _comment(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         text = _printable(line)
-        indent = " " * (len(text) - len(text.lstrip()))
         if not text:
             yield "#"
-        yield from (
-            f"# {part}"
-            for part in wrap(
-                text, _WIDTH, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
+        elif max(map(len, text.split())) > _WIDTH // 2:  # a path, which is not to stand alone
+            yield f"# {text}"
+        else:
+            start = " " * (len(text) - len(text.lstrip(" -")))
+            parts = wrap(
+                text, _WIDTH, subsequent_indent=start, break_long_words=False, break_on_hyphens=False
             )
-        )
+            yield from (f"# {part}" for part in parts)
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:

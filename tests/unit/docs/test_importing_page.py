@@ -9,7 +9,12 @@ from clientcreds_proxy.migrate.importer import READERS, Gateway, convert
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "importing.md").read_text()
-FILES: dict[Gateway, str] = {"krakend": "krakend.json", "traefik": "traefik.yaml", "kong": "kong.yaml"}
+FILES: dict[Gateway, str] = {
+    "krakend": "krakend.json",
+    "traefik": "traefik.yaml",
+    "kong": "kong.yaml",
+    "envoy": "envoy.yaml",
+}
 PAIR = re.compile(
     r"^## (\w+)$.*?^```(?:json|yaml)\n(.*?)^```$.*?^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )

@@ -105,4 +105,6 @@ def token_request(spec: SourceSpec) -> tuple[str, dict[str, str | list[str]]]:
     }
     if form["grant_type"] == "client_credentials":
         del form["grant_type"]
+    if spec.token_request.basic_encoding == "raw":
+        return credentials, form
     return unquote_plus(credentials), form

@@ -1,0 +1,61 @@
+"""Where a cluster is, and whether it speaks TLS. How Envoy balances and connects has no counterpart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clientcreds_proxy.migrate.at import At
+from clientcreds_proxy.migrate.envoy.field import field
+from clientcreds_proxy.rules.host import ip_literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A group of servers for one purpose."""
+
+    at: At
+    addresses: tuple[tuple[str, int], ...]
+    tls: bool
+    sni: str
+
+    @property
+    def scheme(self) -> str:
+        """That of its URLs."""
+        return "https" if self.tls else "http"
+
+    def hosts(self, renamed: str = "") -> tuple[str, ...]:
+        """Its hosts as rules name them. A name that Envoy itself uses stands for addresses that are none."""
+        name = renamed.partition(":")[0] or self.sni
+        found = ((name if name and _is_address(host) else host, port) for host, port in self.addresses)
+        return tuple(dict.fromkeys(self._shown(host, port) for host, port in found))
+
+    def _shown(self, host: str, port: int) -> str:
+        host = f"[{host}]" if ":" in host else host
+        return host if port == (443 if self.tls else 80) else f"{host}:{port}"
+
+
+def clusters(resources: list[At]) -> dict[str, Cluster]:
+    """All clusters by name."""
+    return {at.at("name").text(): _cluster(at) for at in resources}
+
+
+def _cluster(at: At) -> Cluster:
+    socket = field(at, "transport_socket")
+    return Cluster(
+        at=at,
+        addresses=tuple(_addresses(at)),
+        tls=socket.given,
+        sni=field(socket, "typed_config", "sni").text(),
+    )
+
+
+def _addresses(at: At) -> Iterator[tuple[str, int]]:
+    for locality in field(at, "load_assignment", "endpoints").items():
+        for endpoint in field(locality, "lb_endpoints").items():
+            address = field(endpoint, "endpoint", "address", "socket_address")
+            host, port = address.at("address").text(), field(address, "port_value").number()
+            if host and port:
+                yield host, int(port)
+
+
+def _is_address(host: str) -> bool:
+    return ip_literal(host) is not None
