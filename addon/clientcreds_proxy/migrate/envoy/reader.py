@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.migrate.at import At
-from clientcreds_proxy.migrate.draft import Draft, Match, Rule, Value
+from clientcreds_proxy.migrate.draft import Draft, Match, Rule, filled, one_or_many
 from clientcreds_proxy.migrate.envoy.cluster import Cluster, clusters
 from clientcreds_proxy.migrate.envoy.field import field, type_of
 from clientcreds_proxy.migrate.envoy.headers import modifiers
@@ -141,25 +141,23 @@ def _connections(config: At, file: _File, *, plain: bool) -> None:
 
 def _route(at: At, levels: list[At], made: Injector, file: _File, *, plain: bool) -> None:
     found = route(at.at("match"))
-    disabled = any(_disables(level) for level in levels)
+    name = levels[1].at("name").text() or "route"
     if at.at("match", "prefix").text() not in ("", "/"):
         file.draft.group(
             at.at("match"),
             "prefix takes whole segments here: /v1/** is not /v10, which Envoy takes for it, too",
         )
-    changes: dict[str, Value] = {}
-    if not disabled and (headers := modifiers(levels, file.draft)):
-        changes["modifiers"] = headers if len(headers) > 1 else headers[0]
+    disabled = any(_disables(level) for level in levels)
+    headers = [] if disabled else modifiers(levels, file.draft)
     for cluster in _clusters_of(at.at("route"), file):
         for match, problem in _matches(at, levels[1], found, cluster):
-            rule = Rule(hint=levels[1].at("name").text() or "route", match=match, at=at, keys=dict(changes))
+            rule = Rule(hint=name, match=match, at=at, off=problem)
             if disabled:
-                if problem is None and match.hosts:
-                    file.draft.rules.append(rule)
+                file.draft.rules += [rule] if problem is None and match.hosts else []
                 continue
-            rule.off = problem
             if problem is not None:
                 at.at("match").lost(problem)
+            rule.keys = filled({"modifiers": one_or_many(headers) if headers else None})
             if plain and cluster.tls and match.hosts == _own_hosts(at, cluster):
                 rule.keys["upgrade_to_https"] = True
                 file.draft.remark(
