@@ -23,6 +23,7 @@
             ├── TokenRejected      502  the authorization server said no
             ├── TokenUnavailable   502  it gave no answer, or a 5xx
             ├── TokenMalformed     502  its answer holds no usable token
+            ├── TokenInvalid       502  the token is not what `verify` asks for
             ├── SecretUnavailable  502  a secret that the token request needs is gone
             ├── TokenBackoff       503  a remembered failure, an open circuit, a 429
             └── TokenTimeout       504  the deadline passed
@@ -192,6 +193,12 @@ class TokenMalformed(TokenFailure):
     """The authorization server's answer holds no usable token."""
 
     status, reason, title = 502, "token_malformed", "The authorization server's answer holds no usable token"
+
+
+class TokenInvalid(TokenFailure):
+    """The token is not what the source's `verify` asks for, or that can't be found out."""
+
+    status, reason, title = 502, "token_invalid", "The token could not be verified"
 
 
 class SecretUnavailable(TokenFailure):

@@ -68,8 +68,6 @@ def _hint(error: ErrorDetails) -> str:
 def _unknown(path: Keys, model: type[Model]) -> str:
     key = str(path[-1])
     owner = _model_at(model, path[:-1])
-    if key in owner.LATER:
-        return f"{key} is not supported by this version"
     names = [field.alias or name for name, field in owner.model_fields.items()]
     return f"unknown key, {nearest(key, names)}"
 

@@ -1,7 +1,5 @@
 """What the models of the file have in common, and the keys that more than one of them has."""
 
-from typing import ClassVar
-
 from pydantic import BaseModel, ConfigDict, Discriminator, Field
 
 from clientcreds_proxy.config import fields
@@ -24,7 +22,6 @@ class Keys(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
     )
-    LATER: ClassVar[frozenset[str]] = frozenset()  # keys of later versions: known, but nothing happens here
 
 
 class Tls(Keys):

@@ -106,10 +106,28 @@ class Caller(Keys):
     """Remove the credentials that were used before the request goes on."""
 
 
+class Verify(Keys):
+    """What is looked at before a token is used."""
+
+    signature: bool = True
+    """Verify the signature of a token that is a JWT, by the keys of its issuer."""
+    issuer: fields.TextOrEmpty = ""
+    """The issuer that the token must name, in the very same letters. Absent: the source's issuer."""
+    audience: fields.Texts = []
+    """Audiences of which the token must name one. Absent: any."""
+    scopes_required: fields.Scopes = []
+    """Scopes that the token must have, all of them. Absent: any."""
+    leeway_seconds: fields.SecondsOrZero = 10
+    """How far this machine's clock may be off."""
+    jwks_url: fields.TokenUrl = Field(default="", repr=False)
+    """Where the issuer's keys are. Absent: where its metadata says."""
+    introspection_url: fields.TokenUrl = Field(default="", repr=False)
+    """Where the server is asked about opaque tokens (RFC 7662). Absent: where its metadata says."""
+
+
 class TokenSource(Keys):
     """Where tokens come from: one client of one authorization server."""
 
-    LATER = frozenset({"verify"})
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": ["client_id"]}, {"required": ["caller"]}]}
     )
@@ -157,6 +175,8 @@ class TokenSource(Keys):
     """Headers to set on every API request that gets this token, such as an API key."""
     client: Client = Client()
     """How the authorization server is reached."""
+    verify: Verify = Verify()
+    """What is looked at before a token is used. Absent: tokens are used unread."""
     caller: Caller = Caller()
     """Each caller brings a client id and secret of its own, and gets a token of its own."""
     store: Annotated[Annotated[fields.Name, Tag(NAMED)] | Annotated[Store, Tag(INLINE)], BY_WAY] = ""

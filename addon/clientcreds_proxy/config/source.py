@@ -10,6 +10,7 @@ from clientcreds_proxy.config.client_auth import CREDENTIALS, check_method, has_
 from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.place import Place
 from clientcreds_proxy.config.tls import build_tls
+from clientcreds_proxy.config.verify import build_verify
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import (
     Client,
@@ -58,6 +59,7 @@ def build_source(name: str, model: TokenSource, place: Place) -> SourceSpec:
         api_headers=tuple(model.api_headers.items()),
         dpop=model.dpop,
         certificate_bound=model.certificate_bound,
+        verify=build_verify(model, place),
         caller=caller,
     )
 

@@ -26,7 +26,9 @@ from clientcreds_proxy.tokens.callers import Callers, SameWay
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
+from clientcreds_proxy.tokens.keys import Keys
 from clientcreds_proxy.tokens.look import HttpLook
+from clientcreds_proxy.tokens.look_keys import HttpLookForKeys
 from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarning
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.remarks import Remarking
@@ -54,6 +56,7 @@ class House:
         self._cache = TokenCache(clock=self._clock, observer=self._tell)
         self._sessions = Sessions(clock=self._clock)
         self._discovery = Discovery(clock=self._clock, look=HttpLook(self._sessions), warn=self._warn)
+        self._keys = Keys(clock=self._clock, look=HttpLookForKeys(self._sessions), warn=self._warn)
         self._callers_key = secrets.token_bytes(32)
         self._callers_events = CallersEvents()
         self._stores = Stores(clock=self._clock, tell=self._tell_of_store)
@@ -117,6 +120,7 @@ class House:
         await self._cache.aclose()
         await self._stores.aclose()
         await self._discovery.aclose()
+        await self._keys.aclose()
 
     async def _look(self) -> None:
         while True:
@@ -222,7 +226,11 @@ class House:
 
     def _fetch_of(self, prover: Prover) -> Fetch:
         fetch = HttpFetch(
-            clock=self._clock, sessions=self._sessions, discovery=self._discovery, prover=prover
+            clock=self._clock,
+            sessions=self._sessions,
+            discovery=self._discovery,
+            keys=self._keys,
+            prover=prover,
         )
         return Remarking(fetch, self._warn)
 

@@ -70,11 +70,17 @@ class Discovery:
         """
         if spec.token_url or spec.issuer is None:
             return spec, None
-        metadata = await self._find(spec, spec.issuer)
+        metadata = await self.metadata(spec)
         endpoint = metadata.token_endpoint
         if presents_certificate(spec) and metadata.mtls_token_endpoint is not None:
             endpoint = metadata.mtls_token_endpoint
         return replace(spec, token_url=endpoint), metadata
+
+    async def metadata(self, spec: SourceSpec) -> Metadata:
+        """What the source's issuer says about itself; raises a TokenFailure."""
+        if spec.issuer is None:
+            raise TokenMalformed("the source names no issuer, so nothing says where its endpoints are")
+        return await self._find(spec, spec.issuer)
 
     def doubt(self, spec: SourceSpec, failure: TokenFailure) -> None:
         """Look again before the next token request, where the endpoint that was found seems to have moved."""

@@ -10,6 +10,7 @@ from clientcreds_proxy.errors import (
     SecretUnavailable,
     TokenBackoff,
     TokenFailure,
+    TokenInvalid,
     TokenMalformed,
     TokenTimeout,
     TokenUnavailable,
@@ -144,7 +145,7 @@ class Entry:
             case TokenUnavailable() | TokenTimeout():
                 self.unreachable += 1
                 return CIRCUIT_SECONDS if self.unreachable >= CIRCUIT_FAILURES else 0.0
-            case TokenMalformed():
+            case TokenMalformed() | TokenInvalid():
                 self.malformed += 1
                 return min(MALFORMED_MAX_SECONDS, 2.0 ** min(self.malformed - 1, 10))
             case TokenBackoff():

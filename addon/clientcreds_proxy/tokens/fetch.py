@@ -7,6 +7,7 @@ what is remembered (`cache.py`, `source.py`, `discovery.py`).
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from clientcreds_proxy.errors import TokenFailure, TokenRejected
@@ -16,11 +17,14 @@ from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.dpop import NEEDS_NONCE
 from clientcreds_proxy.tokens.grant import encode
 from clientcreds_proxy.tokens.hints import joined
+from clientcreds_proxy.tokens.keys import Keys
 from clientcreds_proxy.tokens.look import HttpLook
+from clientcreds_proxy.tokens.look_keys import HttpLookForKeys
 from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.session import Request, Session, Sessions
+from clientcreds_proxy.tokens.verifier import Verifier
 
 
 class HttpFetch:
@@ -32,6 +36,7 @@ class HttpFetch:
         clock: Clock,
         sessions: Sessions | None = None,  # None: of its own
         discovery: Discovery | None = None,  # the same
+        keys: Keys | None = None,  # the same
         prover: Prover | None = None,  # the same
         chance: Callable[[], float] = random.random,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
@@ -41,6 +46,8 @@ class HttpFetch:
         self._prover = prover or Prover(clock=clock, entropy=entropy)
         self._sessions = sessions or Sessions(clock=clock, chance=chance)
         self._discovery = discovery or Discovery(clock=clock, look=HttpLook(self._sessions))
+        keys = keys or Keys(clock=clock, look=HttpLookForKeys(self._sessions))
+        self._verify = Verifier(clock=clock, discovery=self._discovery, keys=keys, mint=self._assertion)
 
     async def __call__(self, spec: SourceSpec, worked: Attempt | None = None) -> Granted:
         """A token within the source's `timeout_seconds`; raises a TokenFailure.
@@ -51,10 +58,13 @@ class HttpFetch:
             located, metadata = await self._discovery.locate(spec)
             advertised = metadata.auth_methods if metadata else ()
             try:
-                return await self._in_turn(session, located, attempts(located, worked, advertised=advertised))
+                granted = await self._in_turn(
+                    session, located, attempts(located, worked, advertised=advertised)
+                )
             except TokenFailure as failure:
                 self._discovery.doubt(spec, failure)
                 raise
+            return replace(granted, token=await self._verify(session, located, granted))
 
     async def _in_turn(self, session: Session, spec: SourceSpec, attempts: Sequence[Attempt]) -> Granted:
         """The first way that is not refused as client."""

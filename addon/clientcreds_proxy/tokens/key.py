@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from clientcreds_proxy.tokens.model import Assertion, AssertionFile, SourceSpec
+from clientcreds_proxy.tokens.model import Assertion, AssertionFile, SourceSpec, Verify
 
 
 def cache_key(spec: SourceSpec, *, proof_key: str | None = None) -> str:
@@ -23,6 +23,7 @@ def cache_key(spec: SourceSpec, *, proof_key: str | None = None) -> str:
         "client_secrets": [_hash(secret.reveal()) for secret in spec.client_secrets],
         "client_auth": spec.client_auth,
         "client_certificate": spec.client.tls.cert,
+        "verify": _verify(spec.verify),
         "bound": [spec.dpop, proof_key, spec.certificate_bound],
         "assertion": _assertion(spec.assertion),
         "scopes": sorted(set(spec.scopes)),  # RFC 6749 §3.3: the order means nothing
@@ -46,6 +47,13 @@ def _assertion(assertion: Assertion | AssertionFile | None) -> list[str | None] 
     key = None if assertion.key is None else _hash(assertion.key.reveal())
     header = [assertion.key_id, assertion.thumbprint, assertion.certificate]
     return [assertion.algorithm, key, *header, assertion.audience]
+
+
+def _verify(verify: Verify | None) -> list[object] | None:
+    if verify is None:
+        return None
+    must = [verify.signature, verify.issuer, verify.audience, sorted(verify.scopes_required)]
+    return [*must, verify.jwks_url, verify.introspection_url]
 
 
 def _hashes(values: tuple[str, ...]) -> list[str]:

@@ -30,6 +30,8 @@ class Metadata:
     mtls_token_endpoint: str | None = None  # where the client presents a certificate (RFC 8705 §5)
     auth_methods: tuple[str, ...] = ()  # as the server lists them; empty: it does not say
     grant_types: tuple[str, ...] = ()  # the same
+    jwks_uri: str | None = None
+    introspection_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ def read_metadata(issuer: str, body: bytes, *, place: str) -> Metadata:
         mtls_token_endpoint=_alias(document, place),
         auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
         grant_types=_names(document.get("grant_types_supported")),
+        jwks_uri=_optional(document, "jwks_uri"),
+        introspection_endpoint=_optional(document, "introspection_endpoint"),
     )
 
 
@@ -108,6 +112,15 @@ def _endpoint(document: Mapping[str, Any], name: str, place: str) -> str:
         return token_url(value)
     except ValueError as error:
         raise TokenMalformed(f"{place} names a {name} that can't be used: {error}") from None
+
+
+def _optional(document: Mapping[str, Any], name: str) -> str | None:
+    """An endpoint that not every source needs: one that can't be used counts as missing."""
+    value = document.get(name)
+    try:
+        return token_url(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -154,6 +154,21 @@ class StoreSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """What is looked at before a token is used."""
+
+    signature: bool = True
+    issuer: str | None = None  # None: unchecked
+    audience: tuple[str, ...] = ()  # one of them; empty: unchecked
+    scopes_required: tuple[str, ...] = ()  # all of them
+    leeway_seconds: float = 10
+    jwks_url: str | None = field(default=None, repr=False)  # None: of the issuer's metadata
+    introspection_url: str | None = field(default=None, repr=False)  # the same
+    # Who asks about callers' tokens; None: whoever asked for the token.
+    inspector: tuple[str, tuple[Secret, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """One token source of the configuration, validated, its secrets resolved."""
 
@@ -174,6 +189,7 @@ class SourceSpec:
     client: Client = field(default_factory=Client)
     api_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # sent along with this token
     dpop: bool = False  # the token is bound to a key of ours (RFC 9449)
+    verify: Verify | None = None  # None: the token is used unread
     certificate_bound: bool = False  # the token is bound to `client.tls.cert` (RFC 8705 §3)
     caller: Caller | None = None  # None: the source's own credentials serve everybody
     store: StoreSpec | None = None  # None: this process's memory alone

@@ -52,6 +52,7 @@ function providerFor(issuer, mtlsOrigin, { clients, lifetime }) {
     scopes: SCOPES.split(' '),
     features: {
       clientCredentials: { enabled: true },
+      introspection: { enabled: true },
       dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
       devInteractions: { enabled: false },
       ...(mtlsOrigin && { mTLS }),

@@ -29,8 +29,8 @@ preset: xyz
   preset: no preset of this name; expected one of adobe, amadeus, auth0, …
 preset: [auth0]
   preset: expected text, found a list
-verify: {}
-  verify: verify is not supported by this version
+verify: []
+  verify: expected a mapping, found a list
 dpop: 1
   dpop: expected true or false, …
 client_auth: post

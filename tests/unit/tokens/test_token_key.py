@@ -13,6 +13,7 @@ from clientcreds_proxy.tokens.model import (
     Expiry,
     TokenRequest,
     TokenResponse,
+    Verify,
 )
 from tests.unit.tokens.making import a_spec
 
@@ -59,6 +60,9 @@ def test_key_leaves_out_what_does_not_shape_the_token(change: dict[str, Any]) ->
         {"client": Client(tls=ClientTls(cert="pem"))},
         {"assertion": AssertionFile(path="/run/assertion.jwt")},
         {"assertion": AN_ASSERTION},
+        {"verify": Verify()},
+        {"verify": Verify(audience=("a",))},
+        {"verify": Verify(introspection_url="https://idp.example.com/introspect")},
     ],
 )
 def test_key_changes_with_what_shapes_the_token(change: dict[str, Any]) -> None:
