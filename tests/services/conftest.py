@@ -91,7 +91,7 @@ class OidcProvider:
 @pytest.fixture(scope="session")
 def node() -> str:
     """The Node.js that runs the authorization server, which is installed beside it."""
-    install_oidc_provider()
+    install_from_npm(OIDC_PROVIDER)
     own = OIDC_PROVIDER / "node_modules" / ".bin" / "node"
     return str(own) if own.exists() else program("node", "nodejs")
 
@@ -136,19 +136,19 @@ async def running_oidc_provider(
         await process.wait()
 
 
-def install_oidc_provider() -> None:
+def install_from_npm(folder: Path) -> None:
     """Fetch what the lock file names, once, however many test processes ask for it."""
-    with (OIDC_PROVIDER / "package-lock.json").open() as file:
+    with (folder / "package-lock.json").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         lock = file.read()
-        installed = OIDC_PROVIDER / "node_modules" / "installed-package-lock.json"
+        installed = folder / "node_modules" / "installed-package-lock.json"
         if installed.exists() and installed.read_text() == lock:
             return
         command = [program("npm", "npm"), "ci", "--loglevel=error"]
-        done = subprocess.run(command, cwd=OIDC_PROVIDER, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             said = done.stdout + done.stderr
-            pytest.fail(f"npm could not install node-oidc-provider:\n{said}", pytrace=False)
+            pytest.fail(f"npm could not install what {folder.name} needs:\n{said}", pytrace=False)
         installed.write_text(lock)
 
 
@@ -167,3 +167,13 @@ def program(name: str, package: str) -> str:
 def curl() -> str:
     """Curl's path."""
     return program("curl", "curl")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the tables that tests record as the property `table`: a process of xdist prints nothing."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "table":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(text)
