@@ -11,6 +11,7 @@ from clientcreds_proxy.cli.completion import completion
 from clientcreds_proxy.cli.env import env
 from clientcreds_proxy.cli.explain import explain
 from clientcreds_proxy.cli.import_ import import_
+from clientcreds_proxy.cli.init import init
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.run import run
 from clientcreds_proxy.cli.schema import schema
@@ -21,6 +22,7 @@ from clientcreds_proxy.cli.token_ import token
 _EPILOG = """
 \b
 Examples:
+  clientcreds init -o clientcreds.yaml a first configuration, out of a few answers
   clientcreds run -- curl https://api.example.com/v2/orders
   clientcreds serve                    the proxy, on 127.0.0.1:8080
   clientcreds status                   how that proxy is
@@ -56,6 +58,7 @@ commands.add_command(completion)
 commands.add_command(env)
 commands.add_command(explain)
 commands.add_command(import_)
+commands.add_command(init)
 commands.add_command(run)
 commands.add_command(schema)
 commands.add_command(serve)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
@@ -76,6 +77,20 @@ def token(context: click.Context, *, source: str, show: bool, as_json: bool, con
         click.echo(granted.token.value.reveal())
     else:
         click.echo("\n".join(_lines(spec, granted)))
+
+
+def test_source(path: Path, source: str) -> int:
+    """Fetch a token and say on stderr what became of it; the exit code."""
+    from clientcreds_proxy.proxy.ask import fetch  # noqa: PLC0415 - as above
+
+    try:
+        with one_message():
+            spec = _spec(load(path).sources, source)
+            click.echo("\n".join(_lines(spec, fetch(path, source))), err=True)
+    except TokenFailure as failure:
+        click.echo("\n".join(failure_lines(failure)), err=True)
+        return 1
+    return 0
 
 
 def found(spec: SourceSpec, granted: Granted) -> dict[str, Any]:
