@@ -30,7 +30,9 @@ class CallersEvents:
             is_news = source in self._down
             self._down.discard(source)
             return replace(event, news=is_news, change="recovered" if is_news else "fetched")
-        if refused_as_client(failure):
+        if (
+            refused_as_client(failure) and failure.error != "invalid_request"
+        ):  # that may be the source's fault
             return replace(event, news=False)
         if not isinstance(failure, TokenRejected):
             is_news = source not in self._down

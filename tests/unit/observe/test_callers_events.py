@@ -54,7 +54,7 @@ def test_server_that_fails_is_told_once_and_once_again_when_it_works() -> None:
 def test_rejection_is_told_once_whoever_gets_tokens_between() -> None:
     scope = failed(rejected("invalid_scope"))
 
-    assert news(scope, event("bob"), scope, failed(rejected("unauthorized_client"))) == [
+    assert news(scope, event("bob"), scope, failed(rejected("invalid_request"))) == [
         True,
         False,
         False,

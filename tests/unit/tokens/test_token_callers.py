@@ -48,7 +48,7 @@ class Desk:
         self.clock = FakeClock()
         self.cache = TokenCache(clock=self.clock, observer=self.events.append, chance=lambda: 0)
         self.callers = Callers(
-            a_spec(client_id="", client_secrets=(), caller=Caller(), **self.changes),
+            a_spec(**({"client_id": "", "client_secrets": (), "caller": Caller()} | self.changes)),
             self.opened,
             key=b"k" * 32,
             most_known=self.most_known,
@@ -80,6 +80,10 @@ class Desk:
         except (CallerUnauthorized, TokenFailure) as error:
             return error
         raise AssertionError("a token came")
+
+
+def test_callers_say_who_they_are_where_their_source_looks() -> None:
+    assert Desk(changes={"caller": Caller(places=("query", "body"))}).callers.places == ("query", "body")
 
 
 async def test_each_caller_gets_a_token_of_its_own_once() -> None:
