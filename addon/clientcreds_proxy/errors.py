@@ -17,6 +17,7 @@
         ├── MethodRefused          405
         ├── DestinationMismatch    421
         ├── InternalError          500  a bug of ours
+        ├── ModifierFailed         500  a modifier can't do its work on this message
         ├── UpstreamNotVerified    502
         ├── ShuttingDown           503
         └── TokenFailure                no token: what `on_token_failure` decides about
@@ -148,6 +149,12 @@ class InternalError(Refusal):
     """A bug of ours: the log has its traceback."""
 
     status, reason, title = 500, "internal_error", "The proxy made a mistake"
+
+
+class ModifierFailed(Refusal):
+    """A modifier can't do its work on this message: a request is not sent, an answer not passed on."""
+
+    status, reason, title = 500, "modifier_failed", "A modifier of the rule failed"
 
 
 class UpstreamNotVerified(Refusal):

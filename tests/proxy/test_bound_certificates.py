@@ -70,6 +70,9 @@ rules:
   - {{name: two, match: {{host: localhost, port: {port}, path: /two/**}}, token_source: two}}
   - {{name: none, match: {{host: localhost, port: {port}, path: /none/**}}, token_source: none}}
   - {{name: bare, match: {{host: localhost, port: {port}, path: /bare/**}}}}
+  - name: led
+    match: {{host: 127.0.0.1, port: 9}}
+    modifiers: {{url.Modifier: {{scheme: https, host: "localhost:{port}"}}}}
 """
 
 
@@ -115,6 +118,19 @@ async def test_each_request_leaves_with_the_certificate_of_its_token(
 
         assert statuses == [200] * len(ALL)
         assert it.presented == WHOSE
+
+
+async def test_request_that_a_modifier_leads_there_has_no_certificate(
+    authority: trustme.CA, folder: Path
+) -> None:
+    """Contract 7: a rule without a token source leads anywhere, and takes nothing along."""
+    async with stage(authority, folder) as it:
+        first = await it.client.get("http://127.0.0.1:9/one/a")
+        await it.get("/one/b")
+        second = await it.client.get("http://127.0.0.1:9/one/c")
+
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert it.presented == [None, "one", None]
 
 
 async def test_requests_of_one_rule_share_a_connection(authority: trustme.CA, folder: Path) -> None:

@@ -1,25 +1,23 @@
 """A rule's keys among each other: what contradicts, what is risky, and the `Rule` they make."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from clientcreds_proxy.config import model as keys
 from clientcreds_proxy.config.bound import check_bound_rule, scheme
 from clientcreds_proxy.config.claims import check_claims
+from clientcreds_proxy.config.leading import Placed, check_leading
 from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.place import Place
-from clientcreds_proxy.martian.inspect import HostSetting, host_settings, without_effect
-from clientcreds_proxy.martian.modifier import Modifier
+from clientcreds_proxy.martian.inspect import folders, without_effect
 from clientcreds_proxy.martian.parse import parse
 from clientcreds_proxy.martian.problem import ModifierError
 from clientcreds_proxy.rules.clients import parse_client
-from clientcreds_proxy.rules.host import is_loopback, normalise, split_host_port
-from clientcreds_proxy.rules.matching import DEFAULT_PORTS, covers
-from clientcreds_proxy.rules.model import Attach, ClientList, Destination, Match, Rule
+from clientcreds_proxy.rules.host import is_loopback
+from clientcreds_proxy.rules.model import Attach, ClientList, Match, Rule
 from clientcreds_proxy.rules.pattern import HostPattern, parse_host, parse_path
 from clientcreds_proxy.tokens.claims import parse_claim
 from clientcreds_proxy.tokens.expression import parse_expression
-
-Placed = tuple[Modifier, Place]
 
 
 def build_rule(
@@ -57,7 +55,7 @@ def build_rule(
         _check_attach(rules[0], source[1], place)
         check_bound_rule(model, source[1], place)
         _check_plaintext(rules, place)
-        _check_hosts_set(rules, modifiers)
+        check_leading(rules, modifiers)
     elif "attach" in model.model_fields_set:
         place.at("attach").warn("has no effect without a token_source")
     return rules
@@ -73,13 +71,16 @@ def build_modifiers(value: object, place: Place) -> list[Placed]:
     built: list[Placed] = []
     for tree, at in trees:
         try:
-            built.append((parse(tree), at))
+            built.append((parse(tree, folder=str(place.files.directory)), at))
         except ModifierError as error:
             for path, message in error.problems:
                 at.at(*path).foreign(message)
     for modifier, at in built:
         for path, name in without_effect(modifier):
             at.at(*path).warn(f"{name} is accepted and does nothing, as in KrakenD")
+        for path, folder in folders(modifier):
+            if not Path(folder).is_dir():
+                at.at(*path).problem("there is no folder at this path")
     return built
 
 
@@ -148,27 +149,3 @@ def _check_plaintext(rules: Sequence[Rule], place: Place) -> None:
             "no token leaves over plain http: every request is refused unless upgrade_to_https or "
             "allow_plain_http is set"
         )
-
-
-def _check_hosts_set(rules: Sequence[Rule], modifiers: Sequence[Placed]) -> None:
-    """Note the modifiers that lead the Host header away from the rule (contract section 7)."""
-    for modifier, place in modifiers:
-        for setting in host_settings(modifier):
-            at = place.at(*setting.at)
-            if setting.value is None:
-                at.problem("sets Host to what the request says; a rule with a token source names the host")
-            elif not any(covers(rule, to) for to in _destinations(setting) for rule in rules):
-                at.problem("sets Host to one that this rule does not match; its token is for that host alone")
-
-
-def _destinations(setting: HostSetting) -> list[Destination]:
-    """Where a request with this Host would go, by either scheme."""
-    try:
-        host, port = split_host_port(setting.value or "")
-        normal = normalise(host)
-    except ValueError:
-        return []
-    return [
-        Destination(scheme=scheme, host=normal, port=port or default)
-        for scheme, default in DEFAULT_PORTS.items()
-    ]

@@ -19,9 +19,14 @@ _OF_ONE_CONNECTION = frozenset(
 )
 
 
+def is_token(name: str) -> bool:
+    """Whether this can be the name of a header, or of a cookie."""
+    return _TOKEN.fullmatch(name) is not None
+
+
 def name_problem(name: str) -> str | None:
     """Why this is no header's name."""
-    if _TOKEN.fullmatch(name):
+    if is_token(name):
         return None
     return "not a header's name, expected letters, digits and hyphens"
 
@@ -39,6 +44,13 @@ def removal_problem(name: str) -> str | None:
     if name.lower() in _FRAMING:
         return f"{shown(name)} says where the body ends, the proxy writes it itself: a modifier can't"
     return name_problem(name)
+
+
+def single_problem(name: str) -> str | None:
+    """Why no modifier may add this header, or fill it with something of its own: Host on top of that."""
+    if name.lower() == "host":
+        return "a request has exactly one 'Host': header.Modifier replaces it"
+    return write_problem(name)
 
 
 def copy_problem(name: str) -> str | None:

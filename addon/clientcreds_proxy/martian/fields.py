@@ -26,6 +26,11 @@ class Tree(Protocol):
         """Where a random id comes from."""
         ...
 
+    @property
+    def folder(self) -> str:
+        """Where relative paths of files begin."""
+        ...
+
     def report(self, path: Path, message: str) -> None:
         """Remember a problem."""
         ...
@@ -74,8 +79,14 @@ class Fields:
         """A text that must be there."""
         return self._text(name, lambda _: None)
 
-    def header_name(self, name: str, check: Check) -> str:
-        """A header's name that must be there and pass the check."""
+    def checked(self, name: str, check: Check) -> str:
+        """A text that must be there and pass the check."""
+        return self._text(name, check)
+
+    def optional(self, name: str, check: Check) -> str:
+        """A text that passes the check where it is not empty; empty where it is missing."""
+        if self.value(name) in (None, ""):
+            return ""
         return self._text(name, check)
 
     def header_value(self, name: str) -> str:
@@ -100,6 +111,14 @@ class Fields:
         self._mismatch(name, "a whole number")
         return 0
 
+    def number_in(self, name: str, span: range) -> int:
+        """A whole number of this span that must be there."""
+        found = self.value(name)
+        if isinstance(found, int) and not isinstance(found, bool) and found in span:
+            return found
+        self._mismatch(name, f"a whole number from {span.start} to {span.stop - 1}")
+        return span.start
+
     def entries(self, name: str) -> Iterator[tuple[Path, object]]:
         """The entries of a list that must be there, each with its place."""
         found = self.value(name)
@@ -108,6 +127,21 @@ class Fields:
             return iter(())
         path = self.path_of(name)
         return (((*path, index), entry) for index, entry in enumerate(found))
+
+    def pairs(self, name: str) -> Iterator[tuple[Path, str, str]]:
+        """The texts by name in a mapping, each with its place; nothing where it is missing or null."""
+        found = self.value(name)
+        if found is None:
+            return
+        if not isinstance(found, Mapping):
+            self._mismatch(name, "a mapping")
+            return
+        for key, value in found.items():
+            path = (*self.path_of(name), key)
+            if isinstance(key, str) and isinstance(value, str):
+                yield path, key, value
+            else:
+                self.tree.report(path, f"expected text for text, found {kind_of(value)}")
 
     def header_names(self, name: str, check: Check) -> Iterator[str]:
         """The headers' names in a list that must be there; each passes the check."""

@@ -1,4 +1,4 @@
-"""Martian's filters on headers: `header.Filter` and `header.RegexFilter`."""
+"""What all of Martian's filters share, and those on headers: `header.Filter` and `header.RegexFilter`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -104,21 +104,15 @@ class HeaderMatches:
         return self.holds_for_request(request)
 
 
-def _filter(fields: Fields) -> Modifier:
-    key = fields.header_name("name", name_problem).lower()
-    value = None if fields.value("value") is None else fields.header_value("value")
+def filtered(fields: Fields, condition: Condition, *, has_else: bool = True) -> Modifier:
+    """The filter of a condition, with the branches that stand beside it."""
     then = fields.child("modifier")
-    otherwise = fields.child("else") if fields.has("else") else None
-    return Filter(condition=HeaderIs(key=key, value=value), then=then, otherwise=otherwise)
+    otherwise = fields.child("else") if has_else and fields.has("else") else None
+    return Filter(condition=condition, then=then, otherwise=otherwise)
 
 
-def _regex_filter(fields: Fields) -> Modifier:
-    key = fields.header_name("header", name_problem).lower()
-    condition = HeaderMatches(key=key, pattern=_pattern(fields))
-    return Filter(condition=condition, then=fields.child("modifier"), otherwise=None)
-
-
-def _pattern(fields: Fields) -> Pattern:
+def pattern_of(fields: Fields) -> Pattern:
+    """What stands under `regex`."""
     options = re2.Options()
     options.log_errors = False  # they go into the message, not to stderr
     options.never_capture = True  # nobody reads the groups
@@ -129,6 +123,17 @@ def _pattern(fields: Fields) -> Pattern:
         words = error.args[0].decode(errors="replace")
         fields.report("regex", f"not a regular expression of RE2: {words}")
         return _compiled("", options)
+
+
+def _filter(fields: Fields) -> Modifier:
+    key = fields.checked("name", name_problem).lower()
+    value = None if fields.value("value") is None else fields.header_value("value")
+    return filtered(fields, HeaderIs(key=key, value=value))
+
+
+def _regex_filter(fields: Fields) -> Modifier:
+    key = fields.checked("header", name_problem).lower()
+    return filtered(fields, HeaderMatches(key=key, pattern=pattern_of(fields)), has_else=False)
 
 
 def _compiled(text: str, options: re2.Options) -> Pattern:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from clientcreds_proxy.errors import ModifierFailed
 from clientcreds_proxy.martian.fields import Fields, Kind
 from clientcreds_proxy.martian.message import Request, Response
-from clientcreds_proxy.martian.modifier import Modifier, ModifierFailed
+from clientcreds_proxy.martian.modifier import Modifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ What HTTP itself needs of a header (framing, the connection) is out of their rea
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from clientcreds_proxy.martian.checks import (
     copy_problem,
     name_problem,
     removal_problem,
+    single_problem,
     write_problem,
 )
 from clientcreds_proxy.martian.fields import Fields, Kind
@@ -23,41 +24,25 @@ from clientcreds_proxy.martian.message import (
     with_value,
     without,
 )
-from clientcreds_proxy.martian.modifier import REQUEST, RESPONSE, Modifier, Phases
+from clientcreds_proxy.martian.modifier import REQUEST, RESPONSE, Leaf, Modifier, Phases
 from clientcreds_proxy.martian.problem import Path, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderChange(ABC):
-    """What all of them share: headers go in, headers come out, in the phases of their scope."""
-
-    phases: Phases
+class HeaderChange(Leaf, ABC):
+    """What all of them share: headers go in, headers come out."""
 
     @abstractmethod
     def changed(self, headers: Headers) -> Headers:
         """The headers as they go on: the same tuple where nothing changes."""
 
-    @property
-    def changes_requests(self) -> bool:
-        """Whether its scope has the request phase."""
-        return "request" in self.phases
-
-    @property
-    def changes_responses(self) -> bool:
-        """Whether its scope has the response phase."""
-        return "response" in self.phases
-
-    def modify_request(self, request: Request) -> Request:
+    def change_request(self, request: Request) -> Request:
         """The request with the changed headers. A changed Host does not change the destination."""
-        return request.with_headers(self.changed(request.headers)) if self.changes_requests else request
+        return request.with_headers(self.changed(request.headers))
 
-    def modify_response(self, response: Response, request: Request) -> Response:  # noqa: ARG002 - Modifier's form
+    def change_response(self, response: Response, request: Request) -> Response:  # noqa: ARG002 - Leaf's form
         """The response with the changed headers."""
-        return response.with_headers(self.changed(response.headers)) if self.changes_responses else response
-
-    def children(self) -> Iterator[Modifier]:
-        """None."""
-        return iter(())
+        return response.with_headers(self.changed(response.headers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +115,7 @@ class IdHeader(HeaderChange):
 def _modifier(fields: Fields) -> Modifier:
     if _names_connection(fields):
         return _end_here(fields)
-    name = fields.header_name("name", write_problem)
+    name = fields.checked("name", write_problem)
     value = fields.header_value("value")
     return SetHeader(name=name, value=value, at=fields.path_of("value"), phases=_phases(fields, name))
 
@@ -138,7 +123,7 @@ def _modifier(fields: Fields) -> Modifier:
 def _append(fields: Fields) -> Modifier:
     if _names_connection(fields):
         return _end_here(fields)
-    name = fields.header_name("name", _append_problem)
+    name = fields.checked("name", single_problem)
     return AppendHeader(name=name, value=fields.header_value("value"), phases=fields.phases)
 
 
@@ -148,23 +133,16 @@ def _blacklist(fields: Fields) -> Modifier:
 
 
 def _copy(fields: Fields) -> Modifier:
-    source = fields.header_name("from", copy_problem)
-    target = fields.header_name("to", write_problem)
+    source = fields.checked("from", copy_problem)
+    target = fields.checked("to", write_problem)
     return CopyHeader(source=source, target=target, at=fields.path_of("to"), phases=_phases(fields, target))
 
 
 def _id(fields: Fields) -> Modifier:
     name = "X-Krakend-Id"
     if fields.value("header") not in (None, ""):
-        name = fields.header_name("header", _append_problem)
+        name = fields.checked("header", single_problem)
     return IdHeader(name=name, new_id=fields.tree.new_id, phases=fields.phases)
-
-
-def _append_problem(name: str) -> str | None:
-    """Why this header can't be added: Host on top of what all modifiers leave alone."""
-    if name.lower() == "host":
-        return "a request has exactly one 'Host': header.Modifier replaces it"
-    return write_problem(name)
 
 
 def _phases(fields: Fields, name: str) -> Phases:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from clientcreds_proxy.martian.headers import CopyHeader, SetHeader
 from clientcreds_proxy.martian.modifier import Modifier, WithoutEffect
+from clientcreds_proxy.martian.port import SetPort
 from clientcreds_proxy.martian.problem import Path
+from clientcreds_proxy.martian.static import ServeFiles
+from clientcreds_proxy.martian.url import SetUrl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +16,14 @@ class HostSetting:
     """One way in which a request's Host can become something else than the client's."""
 
     value: str | None  # None: only the request itself tells (a copy of another header)
+    at: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leading:
+    """A modifier that can lead a request to another scheme, host or port."""
+
+    modifier: Modifier
     at: Path
 
 
@@ -34,6 +45,19 @@ def host_settings(tree: Modifier) -> Iterator[HostSetting]:
                 yield HostSetting(value=value, at=at)
             case CopyHeader(target=name, at=at) if _sets_host(modifier, name):
                 yield HostSetting(value=None, at=at)
+
+
+def leadings(tree: Modifier) -> Iterator[Leading]:
+    """All modifiers that can change where a request goes."""
+    for modifier in every(tree):
+        match modifier:
+            case SetUrl() | SetPort() if modifier.changes_destination:
+                yield Leading(modifier=modifier, at=modifier.at)
+
+
+def folders(tree: Modifier) -> Iterator[tuple[Path, str]]:
+    """The place and the path of each folder that files are served from."""
+    return ((modifier.at, modifier.folder) for modifier in every(tree) if isinstance(modifier, ServeFiles))
 
 
 def without_effect(tree: Modifier) -> Iterator[tuple[Path, str]]:

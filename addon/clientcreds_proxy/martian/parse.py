@@ -10,16 +10,27 @@ from uuid import UUID, uuid4
 from clientcreds_proxy.martian.fields import Fields, Kind
 from clientcreds_proxy.martian.modifier import BOTH, Modifier, Phase, Phases, WithoutEffect
 from clientcreds_proxy.martian.problem import ModifierError, Path, Problem, kind_of, nearest, shown
-from clientcreds_proxy.martian.registry import KINDS, NOT_HERE
+from clientcreds_proxy.martian.registry import KINDS
+
+# What KrakenD puts around a tree, by its new name and its old one.
+NAMESPACES = ("modifier/martian", "github.com/devopsfaith/krakend-martian")
 
 MAX_DEPTH = 50  # modifiers inside each other: beyond any use, and far from Python's own limit
 MAX_MODIFIERS = 10_000  # in one tree: YAML's aliases can make a short file endless
 
 
-def parse(node: object, *, new_id: Callable[[], UUID] = uuid4) -> Modifier:
-    """The modifier of one tree; `ModifierError` with all of its problems."""
-    parser = _Parser(new_id)
-    modifier = parser.modifier(node, (), BOTH)
+def parse(node: object, *, new_id: Callable[[], UUID] = uuid4, folder: str = "") -> Modifier:
+    """The modifier of one tree; `ModifierError` with all of its problems.
+
+    Relative paths of files count from `folder`. KrakenD's namespace may be the one key around the tree.
+    """
+    parser = _Parser(new_id, folder)
+    path: Path = ()
+    if isinstance(node, Mapping) and len(node) == 1:
+        (name,) = node
+        if name in NAMESPACES:
+            node, path = node[name], (name,)
+    modifier = parser.modifier(node, path, BOTH)
     if parser.problems:
         raise ModifierError(parser.problems)
     return modifier
@@ -28,8 +39,9 @@ def parse(node: object, *, new_id: Callable[[], UUID] = uuid4) -> Modifier:
 class _Parser:
     """One parse in progress."""
 
-    def __init__(self, new_id: Callable[[], UUID]) -> None:
+    def __init__(self, new_id: Callable[[], UUID], folder: str) -> None:
         self.new_id = new_id
+        self.folder = folder
         self.problems: list[Problem] = []
         self._depth = 0
         self._count = 0
@@ -78,8 +90,6 @@ class _Parser:
     def _report_unknown(self, name: object, path: Path) -> None:
         if not isinstance(name, str):
             self.report(path, f"expected a modifier's name, found {kind_of(name)}")
-        elif name in NOT_HERE:
-            self.report((*path, name), f"this version does not have Martian's {name}")
         else:
             # `header.` alone makes any two of them alike: only a slip of a letter or two is corrected
             expected = nearest(name, KINDS, likeness=0.8)

@@ -15,8 +15,19 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from clientcreds_proxy.errors import Refusal, ShuttingDown
-from clientcreds_proxy.proxy import answer, attach, closed, facts, listen, refusal, start, streams, tunnel
+from clientcreds_proxy.errors import ModifierFailed, Refusal, ShuttingDown
+from clientcreds_proxy.proxy import (
+    answer,
+    attach,
+    bodies,
+    closed,
+    facts,
+    listen,
+    refusal,
+    start,
+    streams,
+    tunnel,
+)
 from clientcreds_proxy.proxy.callers import Callers
 from clientcreds_proxy.proxy.certificates import Certificates
 from clientcreds_proxy.proxy.credential import obtain
@@ -24,6 +35,7 @@ from clientcreds_proxy.proxy.dispatch import use_table
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
+from clientcreds_proxy.proxy.modify import modify
 from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage, Passages
 from clientcreds_proxy.proxy.status import StatusServer
@@ -182,10 +194,14 @@ class ClientCreds:
 
     @fail_closed
     async def request(self, flow: http.HTTPFlow) -> None:
-        """Go on with a request whose body may name its caller."""
+        """Go on with a request whose body may name its caller; exchange one that did not stream."""
         passage = self._passages.of(flow)
-        if passage is not None and passage.waits_for_body and flow.response is None:
+        if passage is None or flow.response is not None:
+            return
+        if passage.waits_for_body:
             await self._go_on(flow, passage)
+        elif passage.sent is not None and passage.sent.body is not None:
+            bodies.put(flow.request, passage.sent.body)
 
     async def _go_on(self, flow: http.HTTPFlow, passage: Passage) -> None:
         self._callers.take(flow, passage)
@@ -196,14 +212,18 @@ class ClientCreds:
             await self._certificates.keep_apart(flow, passage)
             self._passages.leave(flow)  # passes as it is
             return
-        if streams.announced_size(flow.request) != 0:
+        if passage.upload != 0:
             hold_to_pace(flow, "request")
         await obtain(passage, decision)
-        await self._certificates.keep_apart(flow, passage)
-        if self._gone:
-            raise ShuttingDown("the script was loaded again while this request waited for its token")
-        attach.prepare(flow, passage, decision)
-        attach.attach(flow, passage, decision, self._wire)
+        modify(flow, passage, decision)
+        if passage.sent is not None and passage.sent.answered_here:
+            answer.answer_here(flow)
+            await self.meet_upload(flow)
+        else:
+            await self._certificates.keep_apart(flow, passage)
+            if self._gone:
+                raise ShuttingDown("the script was loaded again while this request waited for its token")
+            attach.attach(flow, passage, decision, self._wire)
         flow.comment = passage.comment
 
     @fail_closed
@@ -220,8 +240,11 @@ class ClientCreds:
         """Send a request once more where its 401 was held back; the answer is complete after that."""
         await self._send_again(flow)
         passage = self._passages.of(flow)
-        if passage is not None and passage.refused is not None and flow.response and flow.response.stream:
-            flow.response = refusal.answer(passage.refused)  # an answer of the API without a body
+        if passage is not None and flow.response:
+            if passage.refused is not None and flow.response.stream:
+                flow.response = refusal.answer(passage.refused)  # an answer of the API without a body
+            elif passage.refused is None and passage.answer_body is not None:
+                bodies.put(flow.response, passage.answer_body)
         self._finish(flow, status=flow.response.status_code if flow.response else None)
 
     @fail_closed
@@ -245,6 +268,9 @@ class ClientCreds:
         passage = self._passages.of(flow)
         rule, token_source = passage.names if passage else (None, None)
         ours = refusal.Refused(refusal=refused, rule=rule, token_source=token_source)
+        if isinstance(refused, ModifierFailed):
+            why = str(refused.__cause__ or refused)
+            self.house.log.event("error", "a modifier failed", {"rule": rule, "why": why})
         if passage is not None:
             passage.refused = ours
             self._forget(passage)
@@ -253,11 +279,12 @@ class ClientCreds:
 
     async def meet_upload(self, flow: http.HTTPFlow) -> None:
         """Read what the client still sends of a refused request, or cut it and say so."""
-        cut = await refusal.meet_upload(flow)
         passage = self._passages.of(flow)
-        if cut is not None and passage is not None and passage.refused is not None:
-            fields = {"rule": passage.names[0], "reason": passage.refused.refusal.reason}
-            self.house.log.event("warning", cut, fields)
+        size = passage.upload if passage else streams.announced_size(flow.request)
+        cut = await refusal.meet_upload(flow, size)
+        if cut is not None and passage is not None:
+            why = passage.refused.refusal.reason if passage.refused else "static.Modifier"
+            self.house.log.event("warning", cut, {"rule": passage.names[0], "reason": why})
 
     def report(self, error: Exception) -> None:
         """Log a bug of ours with its traceback."""

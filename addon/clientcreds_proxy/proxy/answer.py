@@ -4,12 +4,13 @@ from mitmproxy import connection, http
 from mitmproxy.flow import Error
 
 from clientcreds_proxy.errors import TokenFailure
-from clientcreds_proxy.proxy import facts, retry
+from clientcreds_proxy.proxy import bodies, facts, retry
 from clientcreds_proxy.proxy.attach import attach_again
 from clientcreds_proxy.proxy.credential import check_claims
 from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import Wire
+from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.dpop import asks_for_nonce
 
@@ -27,7 +28,8 @@ async def is_worth_another(flow: http.HTTPFlow, passage: Passage) -> bool:
     _keep_nonce(passage, flow.request, response)
     if response.status_code != 401 or passage.obtained is None or decision.rule.on_unauthorized == "pass":
         return False
-    if retry.can_be_sent_again(flow.request) and await retry.ends_soon(flow):
+    body = passage.sent.body if passage.sent else None
+    if retry.can_be_sent_again(flow.request, body) and await retry.ends_soon(flow):
         return True
     _reject_unless_for_nonce(passage, response)
     return False
@@ -49,6 +51,9 @@ async def _second_answer(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> h
     if not about_proof and not await _has_another_token(passage):
         return None
     request = flow.request.copy()
+    request.stream = False
+    if passage.sent is not None and passage.sent.body is not None:
+        bodies.put(request, passage.sent.body)
     attach_again(request, passage, decision, wire)
     second = await retry.send_again(flow, request)
     if second is not None:
@@ -78,19 +83,34 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
     response, decision = flow.response, passage.decision
     if response is None or decision is None:
         return
-    if decision.rule.modifiers and passage.sent is not None:
-        before = after = facts.response_of(response)
-        for modifier in decision.rule.modifiers:
-            after = modifier.modify_response(after, passage.sent)
-        facts.write_response(response, before, after)
+    _modify(response, passage, decision)
+    if passage.sent is not None and passage.sent.answered_here:
+        return
     if passage.obtained is not None:
         _take_out(passage.obtained.token.value, decision.rule.attach.header, response)
         if not any(name in response.headers for name in CACHING):
             # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
             response.headers["Cache-Control"] = "private"
-    response.stream = True
+    response.stream = True if passage.answer_body is None else bodies.instead(passage.answer_body)
     if flow.request.is_http2:
         hold_to_pace(flow, "response")
+
+
+def answer_here(flow: http.HTTPFlow) -> None:
+    """Answer without the API, as empty as KrakenD does; the modifiers of the response say the rest."""
+    flow.response = http.Response.make(200)
+    flow.request.stream = False
+
+
+def _modify(response: http.Response, passage: Passage, decision: Decision) -> None:
+    if not decision.rule.modifiers or passage.sent is None:
+        return
+    before = after = facts.response_of(response)
+    for modifier in decision.rule.modifiers:
+        after = modifier.modify_response(after, passage.sent)
+    after = bodies.as_sent(before, after, passage.sent.method)
+    facts.write_response(response, before, after)
+    passage.answer_body = after.body
 
 
 def status_where_it_broke(flow: http.HTTPFlow) -> int | None:

@@ -1,6 +1,6 @@
-"""Steps 3 and 4: modifiers run, the destination is looked at once more, the credential goes in.
+"""Step 4: the destination is looked at once more, and the credential goes in.
 
-All of it happens in one go, after everything that waits: nothing runs between the look and the attaching.
+Both happen in one go, after everything that waits: nothing runs between the look and the attaching.
 What goes into the flow is a placeholder; `wire.py` swaps it.
 """
 
@@ -9,21 +9,18 @@ from functools import partial
 from mitmproxy import http
 
 from clientcreds_proxy.errors import DestinationMismatch
-from clientcreds_proxy.proxy import facts, streams
+from clientcreds_proxy.proxy import facts
+from clientcreds_proxy.proxy.modify import DPOP
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import PREFIX, Sealable, Sealed, Wire
 from clientcreds_proxy.rules.decision import Decision
-from clientcreds_proxy.rules.destination import host_header
 from clientcreds_proxy.rules.host import normalise, split_host_port
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.claims import find, text_of
 from clientcreds_proxy.tokens.prover import Prover
 
-HELD_BODY = 1024 * 1024  # bytes; a request with a smaller body can be sent again after a 401
-DPOP = "DPoP"  # the scheme of a token that is bound to a key, and the header of its proof (RFC 9449 §7.1)
 MEANT_FOR_US = ("Proxy-Authorization", "Proxy-Connection")
 _PLACEHOLDER = PREFIX.encode()
-ABOUT_THE_CONNECTION = ("close", "keep-alive", "upgrade")  # what `Connection` may say to the next hop
 
 
 def remove_what_is_ours(request: http.Request) -> None:
@@ -39,30 +36,6 @@ def remove_placeholders(request: http.Request) -> None:
         request.headers.fields = tuple(field for field in fields if _PLACEHOLDER not in field[1])
 
 
-def prepare(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
-    """Make the request what the API is to see, but for the credential."""
-    request = flow.request
-    if request.scheme != decision.destination.scheme:
-        request.scheme = decision.destination.scheme
-        request.port = decision.destination.port
-        if request.host_header is not None:  # the setters write it as well, an IDNA name in Unicode
-            request.host_header = host_header(decision.destination)
-    if request.scheme == "https" and not (request.is_http2 or request.is_http3):
-        request.authority = ""  # the next hop is the API itself: no target in absolute form
-    _remove_what_connection_lists(request)
-    before = after = facts.request_of(flow)
-    for modifier in decision.rule.modifiers:
-        after = modifier.modify_request(after)
-    facts.write_request(flow, before, after)
-    passage.sent = after
-    if decision.credential == "attach":  # the client's own: the rule says `replace`
-        request.headers.pop(decision.rule.attach.header, None)
-        if decision.rule.attach.scheme == DPOP:
-            request.headers.pop(DPOP, None)
-    streams.decide_alone(flow)
-    request.stream = request.timestamp_end is None and not is_held(request)
-
-
 def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire) -> None:
     """Put placeholders for the obtained token and the source's `api_headers` into the request.
 
@@ -72,7 +45,7 @@ def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire
     _forward_claims(flow.request, passage, decision)
     if passage.obtained is None and passage.goes_on is None:
         return
-    look_again(flow, decision, "a modifier")
+    look_again(flow, passage, decision, "a modifier")
     if passage.goes_on is not None and decision.rule.attach.header.lower() != "authorization":
         sealed = _sealed(passage.goes_on, "Authorization", flow.request, passage=passage, wire=wire)
         flow.request.headers["Authorization"] = sealed
@@ -94,26 +67,6 @@ def _forward_claims(request: http.Request, passage: Passage, decision: Decision)
     claims = passage.obtained.token.claims if passage.obtained else None
     for name, claim in decision.rule.forward_headers:
         request.headers[name] = (text_of(find(claims, claim)) or "").strip()
-
-
-def _remove_what_connection_lists(request: http.Request) -> None:
-    """Take out what was meant for this hop alone (RFC 9110 §7.6.1).
-
-    mitmproxy passes `Connection` on as it came: a client could name our header in it, and the next hop would
-    drop the token.
-    """
-    connection = request.headers.get("connection")
-    if connection is None:
-        return
-    listed = [name.strip() for name in connection.split(",")]
-    stays = [name for name in listed if name.lower() in ABOUT_THE_CONNECTION]
-    for name in listed:
-        if name.lower() not in (*ABOUT_THE_CONNECTION, "host", "content-length", "transfer-encoding", ""):
-            request.headers.pop(name, None)
-    if stays:
-        request.headers["Connection"] = ", ".join(stays)
-    else:
-        del request.headers["Connection"]
 
 
 def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
@@ -141,11 +94,11 @@ def _proof(prover: Prover, token: Secret, request: http.Request) -> Secret:
     return prover.for_api_request(request.method, facts.url_of(request), token)
 
 
-def look_again(flow: http.HTTPFlow, decision: Decision, who: str) -> None:
+def look_again(flow: http.HTTPFlow, passage: Passage, decision: Decision, who: str) -> None:
     """Refuse where `who` led the request, or its Host header, to a server that the rule does not name."""
-    now = facts.destination_of(flow)
-    if now != decision.destination:
-        raise DestinationMismatch(f"{who} led the request to {now.scheme}://{now.host}:{now.port}")
+    now = facts.as_mitmproxy_names_it(flow.request)
+    if now != passage.leaves_for:
+        raise DestinationMismatch(f"{who} led the request to {now.scheme}://{now.authority}")
     named = flow.request.host_header
     if named is None:
         return  # HTTP/1.0 knows none
@@ -153,14 +106,6 @@ def look_again(flow: http.HTTPFlow, decision: Decision, who: str) -> None:
         host = normalise(split_host_port(named)[0])
     except ValueError:
         host = ""
-    if not any(pattern.matches(host) for pattern in decision.rule.match.hosts):
+    rules = passage.policy.gate.book.rules_named(decision.rule.name)
+    if not any(pattern.matches(host) for rule in rules for pattern in rule.match.hosts):
         raise DestinationMismatch(f"{who} set a Host header that the rule does not name")
-
-
-def is_held(request: http.Request) -> bool:
-    """Whether the body is kept until the answer's head is there.
-
-    A request without a body is not streamed either way: mitmproxy sees its end with its head.
-    """
-    length = request.headers.get("content-length")
-    return length is not None and int(length) <= HELD_BODY

@@ -21,7 +21,7 @@ from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from clientcreds_proxy.errors import Refusal
-from clientcreds_proxy.proxy.facts import destination_is_named, normal_or_nowhere
+from clientcreds_proxy.proxy.facts import destination_is_named, destination_of, normal_or_nowhere
 from clientcreds_proxy.proxy.fail_closed import or_refuse
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.policy import Policy
@@ -87,8 +87,8 @@ class Certificates:
 
     async def keep_apart(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """Close the connections that this request must not leave on, before mitmproxy looks for one."""
-        decision, source = passage.decision, passage.source
-        here = decision.destination if decision else passage.arrival.facts.destination
+        source = passage.source
+        here = destination_of(flow)
         if here.scheme != "https" or flow.client_conn.alpn == HTTP2:
             return
         bound = source is not None and passage.obtained is not None and source.spec.certificate_bound

@@ -9,7 +9,7 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from clientcreds_proxy.errors import InternalError
-from clientcreds_proxy.proxy import refusal
+from clientcreds_proxy.proxy import refusal, streams
 
 
 class Closed:
@@ -25,7 +25,7 @@ class Closed:
         """Refuse a request, also one in a tunnel that was opened before."""
         if flow.live and not flow.error:
             refusal.refuse(flow, _unloaded())
-            await refusal.meet_upload(flow)
+            await refusal.meet_upload(flow, streams.announced_size(flow.request))
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Refuse a connection in modes that have neither."""

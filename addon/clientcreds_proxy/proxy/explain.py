@@ -19,6 +19,7 @@ from clientcreds_proxy.proxy.callers import Callers
 from clientcreds_proxy.proxy.credential import named_caller
 from clientcreds_proxy.proxy.fail_closed import or_refuse
 from clientcreds_proxy.proxy.imagined import Imagined, connect_flow, request_flow
+from clientcreds_proxy.proxy.modify import DPOP, modify
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.proxy.wire import PREFIX, Wire
@@ -164,7 +165,7 @@ def _send(known: _Known, flow: http.HTTPFlow) -> Decision | None:
     decision = passage.decision = known.policy.gate.admit(passage.arrival, known.finding)
     if decision is not None:
         _stand_in(passage, decision)
-        attach.prepare(flow, passage, decision)
+        modify(flow, passage, decision)
         attach.attach(flow, passage, decision, Wire())
     return decision
 
@@ -187,7 +188,7 @@ def _attached(request: http.Request, decision: Decision) -> Iterator[Attached]:
         if name.lower() == decision.rule.attach.header.lower():
             yield Attached(header=name, shown=shown, what="token")
         else:
-            proof = name == attach.DPOP and decision.rule.attach.scheme == attach.DPOP
+            proof = name == DPOP and decision.rule.attach.scheme == DPOP
             yield Attached(header=name, shown=shown, what="proof" if proof else "api_headers")
 
 

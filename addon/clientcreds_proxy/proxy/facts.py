@@ -1,9 +1,11 @@
 """What mitmproxy knows of a request, as the values that rules and modifiers are written for."""
 
 from mitmproxy import connection, ctx, http
+from mitmproxy.net.http import status_codes
 from mitmproxy.proxy import mode_specs
 
 from clientcreds_proxy.martian.message import Request, Response
+from clientcreds_proxy.proxy.files import read_file
 from clientcreds_proxy.rules.decision import Arrival
 from clientcreds_proxy.rules.host import normalise
 from clientcreds_proxy.rules.model import Destination, RequestFacts, Scheme
@@ -96,13 +98,15 @@ def request_of(flow: http.HTTPFlow) -> Request:
     headers = tuple(request.headers.items(multi=True))
     if "host" not in request.headers:  # HTTP/2 names the host in :authority
         headers = (("Host", request.host_header or ""), *headers)
+    here = destination_of(flow)
     return Request(
         method=request.method,
-        scheme=request.scheme,
-        host=request.host,
-        port=request.port,
+        scheme=here.scheme,
+        host=here.host or request.host,
+        port=here.port,
         target=request.path,
         headers=headers,
+        read_file=read_file,
     )
 
 
@@ -112,11 +116,22 @@ def write_request(flow: http.HTTPFlow, before: Request, after: Request) -> None:
         return
     request = flow.request
     in_headers = "host" in request.headers
+    if is_led_elsewhere(before, after):
+        request.scheme = after.scheme
+        if after.host != before.host:  # it stays an address where the client named none
+            request.host = after.host
+        request.port = after.port
+    request.path = after.target
     host = next((value for name, value in after.headers if name.lower() == "host"), None)
     fields = [pair for pair in after.headers if in_headers or pair[0].lower() != "host"]
     request.headers = _headers(fields)
     if not in_headers and host is not None:
         request.authority = host
+
+
+def is_led_elsewhere(before: Request, after: Request) -> bool:
+    """Whether modifiers changed where the request goes."""
+    return (after.scheme, after.host, after.port) != (before.scheme, before.host, before.port)
 
 
 def response_of(response: http.Response) -> Response:
@@ -128,7 +143,9 @@ def write_response(response: http.Response, before: Response, after: Response) -
     """Put into the response what modifiers changed."""
     if after is before:
         return
-    response.status_code = after.status
+    if after.status != before.status:
+        response.status_code = after.status
+        response.reason = status_codes.RESPONSES.get(after.status, "")
     response.headers = _headers(list(after.headers))
 
 

@@ -58,4 +58,4 @@ class Guard:
             return
         if any(self._wire.has_written(placeholder) for placeholder in passage.placeholders):
             return  # it streams: nothing leads it elsewhere any more
-        look_again(flow, passage.decision, "another addon")
+        look_again(flow, passage, passage.decision, "another addon")

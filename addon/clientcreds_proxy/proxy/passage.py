@@ -13,8 +13,9 @@ from clientcreds_proxy.observe.log import AccessLine, TokenUse
 from clientcreds_proxy.proxy.facts import arrival_of
 from clientcreds_proxy.proxy.policy import Policy
 from clientcreds_proxy.proxy.refusal import Refused
-from clientcreds_proxy.proxy.streams import has_unsent
+from clientcreds_proxy.proxy.streams import announced_size, has_unsent
 from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
+from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.rules.path import path_of
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.claims import find, text_of
@@ -32,6 +33,7 @@ class Passage:
     arrival: Arrival
     policy: Policy  # as it was when the request came: a reload does not change the rules under it
     started: float  # seconds, on the clock of `Passages`
+    upload: int | None = 0  # bytes of the client's body as its head announced it; None: unknown
     finding: Finding | None = None
     decision: Decision | None = None
     waits_for_body: bool = False  # it may name the caller
@@ -43,6 +45,8 @@ class Passage:
     token_use: TokenUse = "none"
     placeholders: list[str] = field(default_factory=list)
     sent: Request | None = None  # after the modifiers, without the token
+    leaves_for: Destination | None = None  # after them, as mitmproxy names it
+    answer_body: bytes | None = None  # instead of the API's
     without_token: TokenFailure | None = None  # why it goes on without a token, or with a 401
     refused: Refused | None = None
     send_again: bool = False  # the first answer was a 401 to our token, and is held back
@@ -105,7 +109,12 @@ class Passages:
 
     def enter(self, flow: http.HTTPFlow, policy: Policy) -> Passage:
         """Begin to follow a request."""
-        passage = Passage(arrival=arrival_of(flow), policy=policy, started=self._clock())
+        passage = Passage(
+            arrival=arrival_of(flow),
+            policy=policy,
+            started=self._clock(),
+            upload=announced_size(flow.request),
+        )
         self._by_flow[flow] = passage
         return passage
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
 from mitmproxy import ctx, http
 
 from clientcreds_proxy.errors import Refusal
-from clientcreds_proxy.proxy import streams
+from clientcreds_proxy.proxy import bodies, streams
 
 SMALL_UPLOAD = 1024 * 1024  # bytes that are read before a refusal is sent
 _OF_STATUS = {
@@ -74,34 +73,27 @@ def refuse(flow: http.HTTPFlow, refused: Refused) -> None:
     answered_by_api = flow.response is not None
     flow.response = answer(refused)
     if answered_by_api:
-        flow.response.stream = _instead_of_a_body(flow.response.raw_content or b"")
+        flow.response.stream = bodies.instead(flow.response.raw_content or b"")
     else:
         flow.request.stream = False
 
 
-async def meet_upload(flow: http.HTTPFlow) -> str | None:
+async def meet_upload(flow: http.HTTPFlow, size: int | None) -> str | None:
     """Let a small upload come to its end, cut a large one; gives back why it was cut.
 
-    A local answer reaches a client only after its whole upload.
+    A local answer reaches a client only after its whole upload. `size`: as announced; None: unknown.
     """
     if flow.request.timestamp_end is not None or flow.request.stream:
         return None  # it has ended, or is out already
-    size = streams.announced_size(flow.request)
     if size is not None and size <= SMALL_UPLOAD:
         return None
     if size is not None:
         _cut(flow)
-        return f"a refused upload of {size} bytes was cut"
+        return f"an upload of {size} bytes was cut"
     if await streams.ends_soon(flow, "request", seconds=UNKNOWN_UPLOAD_SECONDS, size=SMALL_UPLOAD):
         return None
     _cut(flow)
-    return "a refused upload of unknown length was cut: it did not end soon"
-
-
-def _instead_of_a_body(body: bytes) -> Callable[[bytes], bytes]:
-    """Put `body` in the place of one that arrives: mitmproxy would send that one under our head."""
-    left = [body]
-    return lambda _: left.pop() if left else b""
+    return "an upload of unknown length was cut: it did not end soon"
 
 
 def _proxy_error(status: int) -> str:

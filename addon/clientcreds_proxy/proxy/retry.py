@@ -19,20 +19,24 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from clientcreds_proxy.proxy import streams
-from clientcreds_proxy.proxy.attach import HELD_BODY
+from clientcreds_proxy.proxy.modify import HELD_BODY
 
 ANSWER_SECONDS = 1.0  # a first 401 whose body takes longer than this …
 ANSWER_BYTES = 64 * 1024  # … or is larger, is passed on as it is
 SECOND_ANSWER_SIZE = "64m"  # more is not kept for a client: it gets the first 401
 
 
-def can_be_sent_again(request: http.Request) -> bool:
-    """Whether all of the request is still here, and its answer need not stream."""
+def can_be_sent_again(request: http.Request, body: bytes | None) -> bool:
+    """Whether all of the request is still here, and its answer need not stream.
+
+    `body` is what was sent in place of the client's.
+    """
+    held = request.raw_content if body is None else body
     accept = request.headers.get("accept", "").lower()
     content_type = request.headers.get("content-type", "").lower()
     return (
-        request.raw_content is not None  # also a body that streamed may be here: `store_streamed_bodies`
-        and len(request.raw_content) <= HELD_BODY
+        held is not None  # also a body that streamed may be here: `store_streamed_bodies`
+        and len(held) <= HELD_BODY
         and "upgrade" not in request.headers
         and "text/event-stream" not in accept
         and not content_type.startswith("application/grpc")

@@ -100,7 +100,7 @@ class Gate:
             return None
         credential: Credential = "none" if finding.preflight else _credential(rule, arrival)
         if credential == "attach":
-            _refuse_exposed(arrival, finding.destination, rule)
+            refuse_exposed(arrival, finding.destination, rule)
         return Decision(rule=rule, destination=finding.destination, credential=credential)
 
     def admit_connection(self, host: str, port: int, *, address: str, user: str | None) -> None:
@@ -136,7 +136,8 @@ def _credential(rule: Rule, arrival: Arrival) -> Credential:
     return "keep"
 
 
-def _refuse_exposed(arrival: Arrival, destination: Destination, rule: Rule) -> None:
+def refuse_exposed(arrival: Arrival, destination: Destination, rule: Rule) -> None:
+    """Refuse a token that would leave unencrypted, or to a server that nobody verified."""
     refuse_plaintext(rule, destination)
     if not arrival.upstream_verified and not is_loopback(destination.host):
         raise UpstreamNotVerified(

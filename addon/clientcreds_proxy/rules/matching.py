@@ -4,7 +4,7 @@ This is what a match means; `index.py` only finds the few rules for which it is 
 normal form.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -70,6 +70,24 @@ def leaves_for(rule: Rule, destination: Destination) -> Destination | None:
         return destination
     port = 443 if destination.port == 80 and _holds(_own_ports(rule, "http"), 443) else destination.port
     return replace(destination, scheme="https", port=port)
+
+
+def may_lead(rules: Sequence[Rule], before: Destination, after: Destination) -> bool:
+    """Whether a modifier of these (one rule of the configuration) may lead a request from one to the other.
+
+    Only where they let requests of their own go, and never off TLS.
+    """
+    if before.scheme == "https" and after.scheme == "http":
+        return False
+    return any(_goes_to(rule, after) for rule in rules)
+
+
+def _goes_to(rule: Rule, destination: Destination) -> bool:
+    """Whether requests of the rule leave for this place, upgraded ones among them."""
+    if not any(pattern.matches(destination.host) for pattern in rule.match.hosts):
+        return False
+    froms = (replace(destination, scheme=scheme) for scheme in SCHEMES)
+    return any(leaves_for(rule, origin) == destination for origin in froms)
 
 
 def arrivals(rule: Rule, scheme: Scheme) -> Ports:

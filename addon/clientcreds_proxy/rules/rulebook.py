@@ -32,6 +32,13 @@ class RuleBook:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self._index = RuleIndex(self.rules)
+        self._by_name: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            self._by_name.setdefault(rule.name, []).append(rule)
+
+    def rules_named(self, name: str) -> Sequence[Rule]:
+        """The rule of this name; it is more than one where its hosts have different ports."""
+        return self._by_name[name]
 
     def covers(self, host: str, port: int) -> bool:
         """Whether this is a ruled host: at least one rule is for it, whatever the scheme or path."""

@@ -3,9 +3,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from clientcreds_proxy.errors import ModifierFailed
 from clientcreds_proxy.martian.groups import Group, group
 from clientcreds_proxy.martian.message import Request, Response
-from clientcreds_proxy.martian.modifier import Modifier, ModifierFailed
+from clientcreds_proxy.martian.modifier import Modifier
 from clientcreds_proxy.martian.parse import parse
 from tests.unit.martian.messages import answered, problems_of, request_with, requested, response_with
 
