@@ -1,6 +1,7 @@
 """Secrets of the source file. None of them is written down again: a reference to a variable stands for it."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from clientcreds_proxy.migrate.at import At
@@ -74,42 +75,42 @@ class Vault:
             return self._reference(f"value {text}", text, "a text that begins with urn:k8s:", ("text",))
         if text in self._mounted_values:
             return self._mounted_values[text]
-        for value in (*self._mounted_values, *self._left_out):
-            if value == text or (len(value) >= _MASKABLE and value in text):
-                self._reference(f"value {value}", value, "a secret of the old file", ("secret",))
-        masked = text.replace("${", "$${")
-        for variable in sorted(self._known(), key=lambda each: -len(each.value or "")):
-            value = variable.value or ""
-            if value == text:
-                return Reference(text=f"${{env:{variable.name}}}")
-            if len(value) >= _MASKABLE and value in text:
-                masked = masked.replace(value.replace("${", "$${"), f"${{env:{variable.name}}}")
-        return Reference(text=masked) if masked != text else text
+        parts: list[str] = []
+        end = 0
+        for found in self._found_in(text):
+            known = self._reference(
+                f"value {found.group()}", found.group(), "a secret of the old file", ("secret",)
+            )
+            parts += [_literal(text[end : found.start()]), known.text]
+            end = found.end()
+        whole = "".join([*parts, _literal(text[end:])])
+        return Reference(text=whole) if whole != text else text
+
+    def _found_in(self, text: str) -> Iterator[re.Match[str]]:
+        """Every secret in `text`, the longest first: the whole of it, or one that is long enough."""
+        inside = [
+            each for each in self._secrets() if each == text or (len(each) >= _MASKABLE and each in text)
+        ]
+        longest_first = map(re.escape, sorted(inside, key=len, reverse=True))
+        return re.finditer("|".join(longest_first), text) if inside else iter(())
 
     def holds(self, name: str) -> bool:
         """Whether a name that is to be shown has a secret in it."""
         plain = slug(name)
-        secrets = [slug(text) for text in self._secrets()]
-        return any(
-            secret and (secret == plain or (len(secret) >= _MASKABLE and secret in plain))
-            for secret in secrets
-        )
+        return any(_shows(plain, slug(secret)) for secret in self._secrets())
 
     def _secrets(self) -> list[str]:
-        known = [each.value or "" for each in self._known()]
+        known = [each.value for each in self.variables.values() if each.value]
         return [*known, *self._mounted_values, *self._left_out]
-
-    def _known(self) -> list[Variable]:
-        return [each for each in self.variables.values() if each.value and slug(each.value)]
 
     def _reference(self, content: str, value: str | None, what: str, hint: tuple[str, ...]) -> Reference:
         if content not in self._by_content:
-            name = self._free_name(hint)
+            name = self._free_name([word for word in hint if not _shows(slug(word), slug(value or ""))])
             self._by_content[content] = name
             self.variables[name] = Variable(name=name, what=what, value=value)
         return Reference(text=f"${{env:{self._by_content[content]}}}")
 
-    def _free_name(self, hint: tuple[str, ...]) -> str:
+    def _free_name(self, hint: Sequence[str]) -> str:
         words = [slug(word).replace("-", "_").upper() for word in hint]
         base = "_".join(filter(None, words))[:80].strip("_") or "SECRET"
         base = base if base[0].isalpha() else f"C_{base}"
@@ -118,6 +119,14 @@ class Vault:
             number += 1
             name = f"{base}_{number}"
         return name
+
+
+def _shows(plain: str, secret: str) -> bool:
+    return bool(secret) and (secret == plain or (len(secret) >= _MASKABLE and secret in plain))
+
+
+def _literal(text: str) -> str:
+    return text.replace("${", "$${")
 
 
 def slug(text: str) -> str:
