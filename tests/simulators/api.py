@@ -52,6 +52,7 @@ class Api:
     answer: Answerer | None = None  # takes over after the head (and a small body) was read
     unauthorized: set[str] = field(default_factory=set)  # values of Authorization that get 401
     response_headers: list[tuple[str, str]] = field(default_factory=list)
+    say: Callable[[Request], bytes] | None = None  # gives the whole answer instead
     connections: int = 0
     port: int = 0
 
@@ -94,6 +95,9 @@ class Api:
         return Request(head=head.head, body=body)
 
     async def _say(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        if self.say is not None:
+            writer.write(self.say(request))
+            return
         refused = not self.unauthorized.isdisjoint(request.all("authorization"))
         body = b"" if request.method == "HEAD" else json.dumps({"target": request.target}).encode()
         lines = [

@@ -4,7 +4,7 @@ Names that no resolver knows lead where the list says: tests get hosts that are 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,6 +16,8 @@ class ParentProxy:
     """Keeps every request that it was sent: CONNECT, and those with a target in absolute form."""
 
     routes: dict[str, int] = field(default_factory=dict)  # `host:port` of a CONNECT to a port of 127.0.0.1
+    route_all: int | None = None  # where every other CONNECT leads
+    say: Callable[[Request], bytes] = lambda _: b"HTTP/1.1 200 X\r\nContent-Length: 6\r\n\r\nparent"
     seen: list[Request] = field(default_factory=list)
     port: int = 0
 
@@ -37,7 +39,7 @@ class ParentProxy:
                 if request.method == "CONNECT":
                     await self._tunnel(request.target, reader, writer)
                     return
-                writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 6\r\n\r\nparent")
+                writer.write(self.say(request))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away
@@ -45,10 +47,11 @@ class ParentProxy:
             writer.close()
 
     async def _tunnel(self, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if target not in self.routes:
+        port = self.routes.get(target, self.route_all)
+        if port is None:
             writer.write(b"HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n")
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.routes[target])
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"HTTP/1.1 200 X\r\n\r\n")
         try:
             await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
