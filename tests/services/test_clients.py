@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -159,6 +161,36 @@ async def test_every_client_gets_through(
     failed = {name: output for name, (code, output) in zip(clients, ended, strict=True) if code}
     assert failed == {}
     assert seen == [["200, token", "200, token", "200, no token"]] * len(clients)
+
+
+WITHOUT_TRUST = """
+unset SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE GIT_SSL_CAINFO NODE_EXTRA_CA_CERTS WGETRC
+export JAVA_TOOL_OPTIONS="${JAVA_TOOL_OPTIONS%% -Djavax*}"
+"""
+NAMED = {
+    "curl": r"curl/\S+ does not trust .* api\.test: set CURL_CA_BUNDLE",
+    "wget": r"Wget/\S+ seems not to trust .* api\.test: set WGETRC",
+    "git": r"git/\S+ seems not to trust .* api\.test: set GIT_SSL_CAINFO",
+    "Go": r"Go-http-client/\S+ does not trust .* api\.test: set SSL_CERT_FILE",
+    "Python urllib": r"a client \(Python\?\) does not trust .* REQUESTS_CA_BUNDLE",
+    "Python httpx": r"a client \(Python's httpx\?\) does not trust .* SSL_CERT_FILE",
+    "Python aiohttp": r"Python/\S+ aiohttp/\S+ seems not to trust .* SSL_CERT_FILE",
+    "Node.js 20 fetch": r"node/20\S+ seems not to trust .* NODE_EXTRA_CA_CERTS",
+    "Node.js 24 fetch": r"a client \(Node\.js\?\) seems not to trust .* NODE_EXTRA_CA_CERTS",
+    "Java HttpURLConnection": r"Java/\S+ does not trust .*trustStore",
+    "Java HttpClient": r"a client \(Java\?\) seems not to trust .*trustStore",
+}
+
+
+async def test_every_client_that_refuses_the_ca_is_named(
+    clients: Mapping[str, list[str]], tmp_path: Path
+) -> None:
+    calls = [shlex.join([*clients[name], CASES["https, ruled"].format("x")]) for name in NAMED]
+    async with world(tmp_path) as on:
+        code, output = await on.run("sh", "-c", "\n".join([WITHOUT_TRUST, *calls, "exit 0"]))
+
+    assert code == 0, output
+    assert [name for name, said in NAMED.items() if not re.search(said, output)] == [], output
 
 
 def _seen(on: World, number: int) -> list[str]:

@@ -32,6 +32,7 @@ from clientcreds_proxy.proxy.callers import Callers
 from clientcreds_proxy.proxy.certificates import Certificates
 from clientcreds_proxy.proxy.credential import obtain
 from clientcreds_proxy.proxy.dispatch import use_table
+from clientcreds_proxy.proxy.distrust import Distrust
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
@@ -57,6 +58,7 @@ class ClientCreds:
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self)
         self._certificates = Certificates(lambda: self.house.policy, self.report)
+        self._distrust = Distrust(lambda: self.house)
         self._status: StatusServer | None = None
         self._callers = Callers(streams.tunnel_of)
         self._closing = False  # the proxy ends
@@ -80,7 +82,7 @@ class ClientCreds:
 
     def running(self) -> None:
         """Listen on loopback only, look last at every request, follow the configuration."""
-        ctx.master.addons.add(self._guard, self._certificates)
+        ctx.master.addons.add(self._guard, self._certificates, self._distrust)
         use_table(ctx.master.addons, wanted=start.wants_fast_dispatch())
         listen.bind_to_loopback_soon()
         start.show_ruled_flows_only()
@@ -94,7 +96,7 @@ class ClientCreds:
     def done(self) -> "asyncio.Task[None] | None":
         """Let requests in flight finish where the proxy ends; a plain `def`, or mitmproxy's reload dies."""
         self._closing = ctx.master.should_exit.is_set()
-        for last in (self._guard, self._certificates):
+        for last in (self._guard, self._certificates, self._distrust):
             if last.name in ctx.master.addons.lookup:
                 ctx.master.addons.remove(last)
         if self._status is not None:

@@ -253,6 +253,11 @@ class House:
     def _tell_of_store(self, event: StoreEvent) -> None:
         tell_of_store(self.log, event)
 
+    def distrusted(self, said: str, client: str) -> None:
+        """Log that a client refuses our CA."""
+        self.log.event("warning", said, {"client": client})
+        self.record.note(said)
+
     def _warn(self, warning: SourceWarning) -> None:
         self.log.event("warning", warning.message, {"token_source": warning.source})
         self.record.warned(warning)
