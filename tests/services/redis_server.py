@@ -7,10 +7,33 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 
 from tests.proxy.harness import free_port
 from tests.services.conftest import PATIENCE, program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """A server's certificate and key, and the authority that it and its clients have."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Of redis-server."""
+        return (
+            *("--tls-ca-cert-file", str(self.ca), "--tls-cert-file", str(self.cert)),
+            *("--tls-key-file", str(self.key), "--tls-replication", "yes", "--tls-cluster", "yes"),
+        )
+
+    @property
+    def cli(self) -> tuple[str, ...]:
+        """Of redis-cli, which has the server's own certificate."""
+        return ("--tls", "--cacert", str(self.ca), "--cert", str(self.cert), "--key", str(self.key))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +44,7 @@ class RedisServer:
     folder: Path
     options: tuple[str, ...] = ()
     cli: tuple[str, ...] = ()  # what redis-cli needs to reach it
-    tls: bool = False  # it speaks nothing else
+    tls: TlsFiles | None = None  # it speaks nothing else
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -55,8 +78,9 @@ class RedisServer:
 
     async def say(self, *command: str) -> str:
         """What redis-cli prints."""
+        tls = self.tls.cli if self.tls else ()
         process = await asyncio.create_subprocess_exec(
-            *("redis-cli", "-p", str(self.port), *self.cli, *command),
+            *("redis-cli", "-p", str(self.port), *tls, *self.cli, *command),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -72,7 +96,8 @@ class RedisServer:
             return [*self.options]
         ports = ("--port", "0", "--tls-port") if self.tls else ("--port",)
         own = (*ports, str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder))
-        return [*own, "--save", "", "--appendonly", "no", *self.options]
+        tls = self.tls.options if self.tls else ()
+        return [*own, "--save", "", "--appendonly", "no", *tls, *self.options]
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -81,7 +106,7 @@ class RedisServer:
 
 @asynccontextmanager
 async def redis_server(
-    folder: Path, *options: str, cli: tuple[str, ...] = (), tls: bool = False
+    folder: Path, *options: str, cli: tuple[str, ...] = (), tls: TlsFiles | None = None
 ) -> AsyncIterator[RedisServer]:
     """A server that runs."""
     server = RedisServer(port=await free_port(), folder=folder, options=options, cli=cli, tls=tls)
@@ -93,14 +118,14 @@ async def redis_server(
 
 
 @asynccontextmanager
-async def redis_cluster(folder: Path) -> AsyncIterator[list[RedisServer]]:
+async def redis_cluster(folder: Path, *, tls: TlsFiles | None = None) -> AsyncIterator[list[RedisServer]]:
     """Three masters that share the slots."""
     async with AsyncExitStack() as stack:
         nodes = []
         for number in range(3):
             options = ("--cluster-enabled", "yes", "--cluster-config-file", f"nodes-{number}.conf")
             bus = ("--cluster-port", str(await free_port()))
-            nodes.append(await stack.enter_async_context(redis_server(folder, *options, *bus)))
+            nodes.append(await stack.enter_async_context(redis_server(folder, *options, *bus, tls=tls)))
         first, *others = nodes
         for node, slots in zip(nodes, ("0 5460", "5461 10922", "10923 16383"), strict=True):
             await node.say("cluster", "addslotsrange", *slots.split())
@@ -127,23 +152,30 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched_redis(folder: Path, *, password: str) -> AsyncIterator[Watched]:
+async def watched_redis(
+    folder: Path, *, password: str, tls: TlsFiles | None = None
+) -> AsyncIterator[Watched]:
     """The master's name is `main`; the sentinel wants the password, too."""
     auth = ("--requirepass", password, "--masterauth", password)
     cli = ("-a", password, "--no-auth-warning")
     async with AsyncExitStack() as stack:
-        master = await stack.enter_async_context(redis_server(folder, *auth, cli=cli))
+        master = await stack.enter_async_context(redis_server(folder, *auth, cli=cli, tls=tls))
         follows = ("--replicaof", f"127.0.0.1 {master.port}")
-        replica = await stack.enter_async_context(redis_server(folder, *auth, *follows, cli=cli))
+        replica = await stack.enter_async_context(redis_server(folder, *auth, *follows, cli=cli, tls=tls))
         port = await free_port()
         configuration = folder / "sentinel.conf"
+        ports = f"port 0\ntls-port {port}" if tls else f"port {port}"
+        pairs = batched(tls.options if tls else (), 2)
+        secured = "".join(f"{name.removeprefix('--')} {value}\n" for name, value in pairs)
         configuration.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {folder}\nrequirepass {password}\n"
+            f"{ports}\n{secured}bind 127.0.0.1\ndir {folder}\nrequirepass {password}\n"
             f"sentinel monitor main 127.0.0.1 {master.port} 1\n"
             f"sentinel auth-pass main {password}\n"
             "sentinel down-after-milliseconds main 300\nsentinel failover-timeout main 2000\n"
         )
-        sentinel = RedisServer(port=port, folder=folder, options=(str(configuration), "--sentinel"), cli=cli)
+        sentinel = RedisServer(
+            port=port, folder=folder, options=(str(configuration), "--sentinel"), cli=cli, tls=tls
+        )
         await sentinel.start()
         stack.push_async_callback(sentinel.kill)
         async with asyncio.timeout(PATIENCE):

@@ -1,6 +1,7 @@
 """Eight proxies and one Redis: one token request for all of them, also when one of them dies over it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class Fleet:
     idps: dict[str, AuthorizationServer]
     proxies: list[Proxy]
 
+    async def connections(self) -> set[str]:
+        """The numbers that Redis gave to those it has, redis-cli's own among them."""
+        return set(re.findall(r"^id=(\d+)", await self.redis.say("client", "list"), re.MULTILINE))
+
     async def get(self, proxy: Proxy, name: str) -> int:
         async with proxy.client() as client:
             return (await client.get(f"http://localhost:{self.api.port}/{name}")).status_code
@@ -63,7 +68,8 @@ async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet
             environ = {"STORE_SECRET": STORE_SECRET, "CLIENT_SECRET": CLIENT_SECRET}
             proxies.append(await stack.enter_async_context(mitmdump(rules, folder=own, environ=environ)))
         yield Fleet(redis=redis, api=api, idps=idps, proxies=proxies)
-        assert all("Traceback" not in proxy.output for proxy in proxies)
+    for word in ("Traceback", "Unclosed", "never retrieved", "was destroyed"):
+        assert not any(word in proxy.output for proxy in proxies), word
 
 
 def _rules(redis: RedisServer, api: Api, idps: dict[str, AuthorizationServer]) -> str:
@@ -101,6 +107,20 @@ async def test_redis_shows_no_token_no_client_and_no_secret(fleet: Fleet) -> Non
     assert all(name.startswith("clientcreds:{") for name in names)
     for word in (CLIENT_ID, CLIENT_SECRET, TOKEN, STORE_SECRET, "localhost", "cold"):
         assert word not in shown
+
+
+async def test_configuration_that_leaves_the_store_as_it_is_leaves_its_connections(fleet: Fleet) -> None:
+    proxy = fleet.proxies[0]
+    path = proxy.confdir.parent / "proxy-0" / "rules.yaml"
+    before = await fleet.connections()
+
+    path.write_text(path.read_text() + "unmatched: block\n")
+    await proxy.said("the rules are those of", times=2)
+    await fleet.get(proxy, "cold")
+
+    assert len(before - await fleet.connections()) <= 1, "but that of redis-cli"
+    assert len(before) > PROXIES
+    assert len(fleet.idps["cold"].seen) == 1
 
 
 async def test_log_says_who_fetched_and_who_took(fleet: Fleet) -> None:

@@ -18,7 +18,7 @@ from clientcreds_proxy.tokens.record import Seal
 from clientcreds_proxy.tokens.redis import RedisBackend
 from clientcreds_proxy.tokens.store import StoreEvent, TokenStore, Wanted
 from tests.services.conftest import PATIENCE
-from tests.services.redis_server import RedisServer, redis_cluster, redis_server, watched_redis
+from tests.services.redis_server import RedisServer, TlsFiles, redis_cluster, redis_server, watched_redis
 
 pytestmark = pytest.mark.anyio
 SECRET = Secret("made up, 16 or more")
@@ -139,31 +139,65 @@ async def test_redis_cluster(tmp_path: Path) -> None:
         assert all([await node.keys() for node in nodes]), "each node has some of the tokens"
 
 
-async def test_redis_over_tls_with_a_client_certificate(tmp_path: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """Certificates of one authority: the servers' as files, ours as text."""
+
+    files: TlsFiles
+    ours: ClientTls
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Secured:
     authority = trustme.CA()
     own, ours = authority.issue_cert("127.0.0.1"), authority.issue_cert("proxy@example.com")
-    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "cert", "key")}
-    authority.cert_pem.write_to_path(files["ca"])
-    own.cert_chain_pems[0].write_to_path(files["cert"])
-    own.private_key_pem.write_to_path(files["key"])
-    tls = [
-        *("--tls-cert-file", str(files["cert"]), "--tls-key-file", str(files["key"])),
-        *("--tls-ca-cert-file", str(files["ca"])),
-    ]
-    cli = ("--tls", "--cacert", str(files["ca"]), "--cert", str(files["cert"]), "--key", str(files["key"]))
-    async with redis_server(tmp_path, *tls, cli=cli, tls=True) as server:
-        trusting = ClientTls(
+    files = TlsFiles(**{name: tmp_path / f"{name}.pem" for name in ("ca", "cert", "key")})
+    authority.cert_pem.write_to_path(files.ca)
+    own.cert_chain_pems[0].write_to_path(files.cert)
+    own.private_key_pem.write_to_path(files.key)
+    return Secured(
+        files=files,
+        ours=ClientTls(
             ca=authority.cert_pem.bytes().decode(),
             cert=ours.cert_chain_pems[0].bytes().decode(),
             key=Secret(ours.private_key_pem.bytes().decode()),
-        )
-        await share(at(server, tls=trusting))
-        async with two(at(server, tls=dataclasses.replace(trusting, ca=None))) as (wary, without, _):
-            assert await wary.token() == "token-1"
-            (event,) = wary.events
-            assert event.why is not None
-            assert event.why.startswith("no connection: its certificate is not trusted, ")
-            del without
+        ),
+    )
+
+
+async def test_redis_over_tls_with_a_client_certificate(secured: Secured, tmp_path: Path) -> None:
+    async with redis_server(tmp_path, tls=secured.files) as server:
+        await share(at(server, tls=secured.ours))
+
+
+async def test_redis_over_tls_is_verified(secured: Secured, tmp_path: Path) -> None:
+    wary = dataclasses.replace(secured.ours, ca=None)
+    async with (
+        redis_server(tmp_path, tls=secured.files) as server,
+        two(at(server, tls=wary)) as (first, _, _),
+    ):
+        assert await first.token() == "token-1"
+
+        (event,) = first.events
+        assert event.why is not None
+        assert event.why.startswith("no connection: its certificate is not trusted, ")
+
+
+async def test_redis_over_tls_can_be_left_unverified(secured: Secured, tmp_path: Path) -> None:
+    blind = dataclasses.replace(secured.ours, ca=None, insecure_skip_verify=True)
+    async with redis_server(tmp_path, tls=secured.files) as server:
+        await share(at(server, tls=blind))
+
+
+async def test_redis_cluster_over_tls(secured: Secured, tmp_path: Path) -> None:
+    async with redis_cluster(tmp_path, tls=secured.files) as nodes:
+        await share(at(nodes[0], cluster=True, tls=secured.ours))
+
+
+async def test_sentinel_over_tls(secured: Secured, tmp_path: Path) -> None:
+    async with watched_redis(tmp_path, password=PASSWORD, tls=secured.files) as redis:
+        named = SentinelSpec(master_set="main", password=Secret(PASSWORD))
+        await share(at(redis.sentinel, password=Secret(PASSWORD), sentinel=named, tls=secured.ours))
 
 
 async def test_sentinel_leads_to_the_new_master(tmp_path: Path) -> None:
