@@ -257,6 +257,27 @@ async def test_tls_to_a_port_without_it_is_said(tmp_path: Path) -> None:
         assert event.why.startswith(("no connection: TLS failed", "no answer"))
 
 
+async def test_name_that_can_not_be_resolved_is_said() -> None:
+    spec = RedisSpec(endpoints=(("nowhere.invalid", 6379),))
+    async with two(spec) as (process, _, _):
+        await process.token()
+
+        (event,) = process.events
+        assert event.why in ("no connection: the name can't be resolved", "no answer within 200 ms")
+
+
+async def test_server_that_is_not_redis_is_said() -> None:
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with two(RedisSpec(endpoints=((host, port),))) as (process, _, _):
+            await process.token()
+
+            assert [event.why for event in process.events] == ["what answers there is not Redis"]
+
+
 async def test_redis_that_is_not_there_costs_nothing_and_is_used_once_it_is(tmp_path: Path) -> None:
     async with redis_server(tmp_path) as server, two(at(server)) as (first, second, tokens):
         await server.kill()

@@ -5,6 +5,7 @@ is a `StoreDown`: a store is never a reason to refuse a request.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
@@ -226,6 +227,7 @@ _WORDS: Sequence[tuple[tuple[type[Exception], ...], str]] = (
     ((MasterNotFoundError,), "no sentinel answers that knows a master of this name"),
     ((exceptions.TimeoutError, TimeoutError), "no answer in time"),
     ((exceptions.BusyLoadingError,), "it is still loading its data"),
+    ((exceptions.InvalidResponse,), "what answers there is not Redis"),
     ((exceptions.ReadOnlyError,), "it is a replica, which takes no writes"),
 )
 
@@ -239,5 +241,7 @@ def _why_none(error: BaseException | None) -> str:
                 return ": TLS failed"
             case ConnectionRefusedError():
                 return ": refused"
+            case socket.gaierror():
+                return ": the name can't be resolved"
         error = error.__cause__ or error.__context__
     return ""
