@@ -12,6 +12,7 @@ import click
 from clientcreds_proxy.cli import clients, no_proxy, shells, trust
 from clientcreds_proxy.cli.ca import bundle, confdir_option, or_exit
 from clientcreds_proxy.cli.options import config_option, json_option
+from clientcreds_proxy.cli.running import alive, listed
 from clientcreds_proxy.config.find import find
 from clientcreds_proxy.config.load import attempt
 from clientcreds_proxy.errors import ConfigError
@@ -41,7 +42,11 @@ _SHELLS = ["sh", "fish", "powershell", *_ELSEWHERE]
 
 @click.command(epilog=_EPILOG)
 @click.option("--shell", type=click.Choice(_SHELLS), default="sh", help="Who reads them. Default: sh.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Where the proxy listens on 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Where the proxy listens on 127.0.0.1. Default: the one that runs, else 8080.",
+)
 @click.option("--proxy", metavar="URL", help="Where it listens: http://[ID:SECRET@]HOST[:PORT].")
 @click.option("--files", metavar="DIR", help="Write the CA files there, for other users to read.")
 @confdir_option
@@ -65,7 +70,7 @@ def env(  # noqa: PLR0913 - click gives an argument for each option
     too, which is untested. What NO_PROXY, NODE_OPTIONS and JAVA_TOOL_OPTIONS hold is kept, and so is what was
     trusted before. The CA files go into the user's cache folder, or with --files into another.
     """
-    address = address_of(port, proxy)
+    address = address_of(port if port or proxy else running_port(), proxy)
     environ = {} if shell in _ELSEWHERE else dict(os.environ)
     found = bundle(confdir)
     folder = Path(files).absolute() if files else trust.cache_folder(os.environ)
@@ -93,6 +98,14 @@ _NOTES = {
     ),
     "systemd": "put it into /etc/systemd/system/APP.service.d/, then systemctl daemon-reload",
 }
+
+
+def running_port() -> int | None:
+    """Where the proxy of this user listens that runs now; None where there is none yet."""
+    found = [each for each in alive() if each.ports]
+    if len(found) > 1:
+        raise click.UsageError(f"several proxies are running: say which with --port\n{listed(found)}")
+    return found[0].ports[0] if found else None
 
 
 def address_of(port: int | None, proxy: str | None) -> clients.Address:
