@@ -6,7 +6,8 @@ and nothing more. It carries a fence: only whoever has the lock may write, so a 
 goes on later can't put an older token over a newer one.
 
 A store that does not answer costs one short wait; after that, tokens are fetched as if there were none
-(`reach.py`). Not in it: what a record looks like (`record.py`), and Redis (`redis.py`).
+(`reach.py`). Not in it: how long one waits (`wanted.py`), what a record looks like (`record.py`), and Redis
+(`redis.py`).
 """
 
 import asyncio
@@ -20,14 +21,11 @@ from functools import partial
 from typing import Any, Literal
 
 from clientcreds_proxy.tokens.backend import Backend, Busy, Found, Locked, StoreDown
-from clientcreds_proxy.tokens.entry import hold, past
 from clientcreds_proxy.tokens.model import Clock, StoreSpec, Token
 from clientcreds_proxy.tokens.reach import Reach
 from clientcreds_proxy.tokens.record import Seal, mark_of, seconds_left
+from clientcreds_proxy.tokens.wanted import Patience, Wanted
 
-LOCK_MARGIN_SECONDS = 1.0  # on top of what the token request may take
-TOLERANCE_SECONDS = 0.1  # between what the store says of a lock's end and what we see
-POLL_SECONDS = (0.02, 0.3)  # from the first to the slowest look for the token of another process
 KEEP_SECONDS = 86_400.0  # a token that never expires: long enough for a restart, and no key stays for ever
 CLOSE_SECONDS = 0.5
 
@@ -39,31 +37,6 @@ class StoreEvent:
     store: str
     change: Literal["down", "up", "unreadable"]
     why: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """The token that one flight is for."""
-
-    key: str
-    skew_seconds: float
-    timeout_seconds: float  # of the token request
-    replacing: Token | None  # the one that has had its time, or was rejected
-
-    @property
-    def lock_seconds(self) -> float:
-        """How long nobody else asks for it, unless the lock is given back."""
-        return self.timeout_seconds + LOCK_MARGIN_SECONDS
-
-    def is_met_by(self, token: Token, clock: Clock) -> bool:
-        """Whether this token can be used, and is another and no older one than that to be replaced."""
-        now = clock.now()
-        if past(now, hold(token, skew_seconds=self.skew_seconds, chance=0).hard):
-            return False
-        old = self.replacing
-        if old is None:
-            return True
-        return token.value != old.value and _end(token) >= _end(old)
 
 
 class TokenStore:
@@ -145,7 +118,7 @@ class TokenStore:
         if token is not None:
             return token
         fence = secrets.token_hex(16)
-        patience = _Patience(lock_seconds=wanted.lock_seconds, chance=self._chance)
+        patience = Patience(lock_seconds=wanted.lock_seconds, chance=self._chance)
         unwanted = b"" if wanted.replacing is None else self._seals[0].mark(wanted.replacing)
         while True:
             claim = await self._claim(wanted, unwanted=unwanted, fence=fence)
@@ -239,38 +212,7 @@ class TokenStore:
         self._tell(StoreEvent(store=self._spec.name, change=change, why=why))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Patience:
-    """How long one flight waits for the token of another process."""
-
-    lock_seconds: float
-    chance: Callable[[], float]
-    first: str | None = None  # whom it waits for
-    ends: float = 0.0  # when that one's lock does, in boot seconds
-    looks: int = 0
-
-    def wait(self, busy: Busy, now: float) -> float | None:
-        """Seconds to the next look; None: wait no longer."""
-        if self.first is None:
-            self.first = busy.fence
-            # A lock that does not end, or ends later than one of ours would: not waited for that long.
-            held = busy.seconds_left if busy.seconds_left > 0 else self.lock_seconds
-            self.ends = now + min(held, self.lock_seconds)
-        gave_up = busy.fence != self.first and now < self.ends - TOLERANCE_SECONDS
-        # It got no token and gave the lock back: one failure after the other is no use to those who wait.
-        if gave_up or now >= self.ends + self.lock_seconds:
-            return None
-        shortest, longest = POLL_SECONDS
-        seconds: float = min(longest, shortest * 2**self.looks)
-        self.looks += 1
-        return seconds * (0.5 + self.chance() / 2)
-
-
 async def _after(before: asyncio.Task[None] | None, work: Coroutine[Any, Any, None]) -> None:
     if before is not None:
         await asyncio.wait((before,))
     await work
-
-
-def _end(token: Token) -> float:
-    return float("inf") if token.lifetime is None else token.requested.wall + token.lifetime
