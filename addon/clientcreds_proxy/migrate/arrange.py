@@ -6,15 +6,22 @@ same requests the first one in the file gets them, which is reported. The order 
 the same facts as we do is kept.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from clientcreds_proxy.migrate.draft import Draft, Rule
 from clientcreds_proxy.rules import model
-from clientcreds_proxy.rules.pattern import HostPattern, PatternError, parse_host, parse_path
+from clientcreds_proxy.rules.pattern import (
+    ANY_SEGMENT,
+    ANY_SEGMENTS,
+    HostPattern,
+    PatternError,
+    parse_host,
+    parse_path,
+)
 from clientcreds_proxy.rules.shadow import takes_all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Built:
     """A rule as the proxy would match it: one for each port."""
 
@@ -32,6 +39,14 @@ class Built:
             for port in (part.match.ports if isinstance(part.match.ports, frozenset) else (None,))
         }
 
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """The segments that all its paths begin with, before any wildcard."""
+        paths = self.parts[0].match.paths
+        segments = paths[0].segments if len(paths) == 1 else ()
+        wild = (index for index, each in enumerate(segments) if each in (ANY_SEGMENT, ANY_SEGMENTS))
+        return segments[: next(wild, len(segments))]
+
     def within(self, outer: "Built") -> bool:
         """Whether the other one takes all requests of this one."""
         return all(any(takes_all(taker, part) for taker in outer.parts) for part in self.parts)
@@ -47,24 +62,50 @@ class Built:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The rules in the order they are tried, and by the beginnings of their paths: there may be thousands."""
+
+    rules: list[Built] = field(default_factory=list)
+    _at: dict[tuple[str, ...], list[Built]] = field(default_factory=dict)
+    _below: dict[tuple[str, ...], list[Built]] = field(default_factory=dict)
+
+    def insert(self, index: int, new: Built) -> None:
+        """Put a rule there."""
+        self.rules.insert(index, new)
+        prefix = new.prefix
+        self._at.setdefault(prefix, []).append(new)
+        for length in range(len(prefix) + 1):
+            self._below.setdefault(prefix[:length], []).append(new)
+
+    def near(self, new: Built) -> list[Built]:
+        """Those that may share requests with a rule, in their order."""
+        prefix = new.prefix
+        above = (each for length in range(len(prefix)) for each in self._at.get(prefix[:length], ()))
+        found = {id(each) for each in (*above, *self._below.get(prefix, ()))}
+        return [each for each in self.rules if id(each) in found]
+
+
 def arrange(draft: Draft) -> None:
     """Order the rules, merge equal ones, switch off those that can't win."""
     off = [rule for rule in draft.rules if rule.off is not None]
-    ordered: list[Built] = []
-    for rule in _merged([rule for rule in draft.rules if rule.off is None]):
+    order = Order()
+    active = [rule for rule in draft.rules if rule.off is None]
+    for rule in active if draft.in_order else _merged(active):
         try:
             built = Built(rule=rule, parts=_build(rule))
         except PatternError as error:
-            rule.off = str(error)
+            said = str(error)
+            rule.off = "a host or path that no rule can have" if draft.vault.holds(said) else said
             rule.at.lost(rule.off)
         else:
-            (_append if draft.in_order else _settle)(built, ordered)
+            (_append if draft.in_order else _settle)(built, order)
         if rule.off is not None and not rule.is_plain:
             off.append(rule)
     needed = [
         each.rule
-        for index, each in enumerate(ordered)
-        if not each.rule.is_plain or _guards(each, ordered[index + 1 :], by_host=draft.in_order)
+        for index, each in enumerate(order.rules)
+        if not each.rule.is_plain or _guards(each, order.rules[index + 1 :], by_host=draft.in_order)
     ]
     draft.rules[:] = [*needed, *off]
 
@@ -94,23 +135,24 @@ def _alike(one: Rule, other: Rule) -> bool:
     )
 
 
-def _append(new: Built, ordered: list[Built]) -> None:
+def _append(new: Built, order: Order) -> None:
     """Put a rule behind all others, unless one of them takes its requests."""
-    taker = next((other for other in ordered if new.within(other)), None)
+    taker = next((other for other in order.near(new) if new.within(other)), None)
     if taker is None:
-        ordered.append(new)
+        order.insert(len(order.rules), new)
         return
     new.rule.off = f"{taker.rule.at.where} takes all its requests first, as it did before"
     if not new.rule.is_plain:
         new.rule.at.note(new.rule.off)
 
 
-def _settle(new: Built, ordered: list[Built]) -> None:
+def _settle(new: Built, order: Order) -> None:
     """Put a rule before the first that would take its requests, unless these are that rule's, too."""
-    rivals = [other for other in ordered if new.meets(other)]
+    near = order.near(new)
+    rivals = [other for other in near if new.meets(other)]
     for other in rivals:
         if other.rule.is_plain and not new.rule.is_plain:
-            ordered.remove(other)
+            order.rules.remove(other)
             _contest(other.rule, new.rule)
             continue
         if not new.rule.is_plain or not other.rule.is_plain:
@@ -118,8 +160,8 @@ def _settle(new: Built, ordered: list[Built]) -> None:
         if new.within(other):
             new.rule.off = f"{other.rule.at.where} is for the same requests, and the first rule wins"
             return
-    places = (index for index, other in enumerate(ordered) if other not in rivals and new.within(other))
-    ordered.insert(next(places, len(ordered)), new)
+    wider = next((other for other in near if other not in rivals and new.within(other)), None)
+    order.insert(order.rules.index(wider) if wider else len(order.rules), new)
 
 
 def _contest(loser: Rule, winner: Rule) -> None:
