@@ -1,6 +1,7 @@
 """Section 8: `clientcreds run`, with real commands."""
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -54,11 +55,11 @@ class Machine:
         return [path.name for path in (self.home / "runtime" / "clientcreds").glob("run-*")]
 
     @asynccontextmanager
-    async def started(self, *words: str, **options: Any) -> AsyncIterator[Process]:
+    async def started(self, *words: str, command: str = "run", **options: Any) -> AsyncIterator[Process]:
         """`clientcreds run` with these words, killed at the end where it is still there."""
         piped = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "start_new_session": True}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "clientcreds_proxy.cli", "run", *words),
+            *(sys.executable, "-m", "clientcreds_proxy.cli", command, *words),
             **{**piped, **options},
             cwd=self.home,
             env=self.variables,
@@ -208,16 +209,16 @@ async def test_ctrl_c_on_a_terminal_reaches_the_command_once(machine: Machine) -
     """The terminal tells it: a second one from us would make many a program give up at once."""
     program = """
         import os, signal
-        signal.signal(signal.SIGINT, lambda *_: print("caught", flush=True))
-        print("terminal", os.isatty(0), os.isatty(1), flush=True)
+        signal.signal(signal.SIGINT, lambda *_: os.write(1, b"caught\\n"))
+        os.write(1, b"terminal %d %d" % (os.isatty(0), os.isatty(1)))
         while b"end" not in os.read(0, 99): pass
     """
     master, slave = pty.openpty()
-    terminal = {"stdin": slave, "stdout": slave, "stderr": slave, "preexec_fn": _take_terminal}
+    terminal: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
     words = ("--", "python", "-c", textwrap.dedent(program))
     try:
-        async with machine.started(*words, **terminal) as process:
-            await _shows(master, b"terminal True True")
+        async with machine.started(*words, **terminal, preexec_fn=_take_terminal) as process:
+            await _shows(master, b"terminal 1 1")
             os.write(master, b"\x03")
             shown = await _shows(master, b"caught")
             os.write(master, b"end\n")
@@ -278,12 +279,19 @@ async def test_a_running_proxy_is_used_where_that_is_asked_for(machine: Machine)
     config = machine.home / "clientcreds.yaml"
     (machine.home / "other").mkdir()
     secret = {"BILLING_SECRET": machine.idp.client_secret}
-    async with mitmdump(config, folder=machine.home / "other", environ=secret) as proxy:
+    there = {"XDG_RUNTIME_DIR": str(machine.home / "runtime")}
+    async with mitmdump(config, folder=machine.home / "other", environ=secret | there) as proxy:
+        async with asyncio.timeout(PATIENCE):
+            while not list((machine.home / "runtime").glob("clientcreds/*.json")):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        async with machine.started("--json", command="env") as process:
+            found = json.loads((await process.communicate())[0])
         words = ("--port", str(proxy.port), "--confdir", str(proxy.confdir), "--")
         called = await machine.run(*words, "python", "-c", CALL, machine.url)
         shown = await machine.run(*words, "env", BILLING_SECRET="made-up-secret")
     gone = await machine.run(*words, "true")
 
+    assert found["http_proxy"] == proxy.url
     assert (called.code, called.out, called.err) == (0, "200\n", "")
     assert machine.api.tokens == ["Bearer t1"]
     assert f"http_proxy={proxy.url}" in shown.out.splitlines()

@@ -12,10 +12,11 @@ import click
 from clientcreds_proxy.cli import clients, no_proxy, shells, trust
 from clientcreds_proxy.cli.ca import bundle, confdir_option, or_exit
 from clientcreds_proxy.cli.options import config_option, json_option
-from clientcreds_proxy.cli.running import alive, listed
+from clientcreds_proxy.cli.running import choose
 from clientcreds_proxy.config.find import find
 from clientcreds_proxy.config.load import attempt
-from clientcreds_proxy.errors import ConfigError
+from clientcreds_proxy.errors import ClientcredsError, ConfigError
+from clientcreds_proxy.observe.runtime import Running
 from clientcreds_proxy.rules.model import Rule
 
 _EPILOG = """
@@ -45,7 +46,7 @@ _SHELLS = ["sh", "fish", "powershell", *_ELSEWHERE]
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="Where the proxy listens on 127.0.0.1. Default: the one that runs, else 8080.",
+    help="Where it listens on 127.0.0.1. Default: the running one, else 8080.",
 )
 @click.option("--proxy", metavar="URL", help="Where it listens: http://[ID:SECRET@]HOST[:PORT].")
 @click.option("--files", metavar="DIR", help="Write the CA files there, for other users to read.")
@@ -70,12 +71,15 @@ def env(  # noqa: PLR0913 - click gives an argument for each option
     too, which is untested. What NO_PROXY, NODE_OPTIONS and JAVA_TOOL_OPTIONS hold is kept, and so is what was
     trusted before. The CA files go into the user's cache folder, or with --files into another.
     """
-    address = address_of(port if port or proxy else running_port(), proxy)
+    config = config or before
+    address = address_of(port, proxy)
+    if proxy is None and (running := _running(port, config)):
+        address, config = clients.Address(port=port or running.ports[0]), running.config
     environ = {} if shell in _ELSEWHERE else dict(os.environ)
     found = bundle(confdir)
     folder = Path(files).absolute() if files else trust.cache_folder(os.environ)
     written = or_exit(lambda: trust.write_files(folder, found, environ, shared=files is not None))
-    hidden = _hidden(environ, config or before)
+    hidden = _hidden(environ, config)
     if shell == "java":
         options = clients.java_options(address, written, hidden)
         click.echo("\n".join([json.dumps(options)] if as_json else shells.argument_lines(options)))
@@ -100,14 +104,6 @@ _NOTES = {
 }
 
 
-def running_port() -> int | None:
-    """Where the proxy of this user listens that runs now; None where there is none yet."""
-    found = [each for each in alive() if each.ports]
-    if len(found) > 1:
-        raise click.UsageError(f"several proxies are running: say which with --port\n{listed(found)}")
-    return found[0].ports[0] if found else None
-
-
 def address_of(port: int | None, proxy: str | None) -> clients.Address:
     """What --port and --proxy name; a UsageError for what is no http:// URL."""
     if proxy is None:
@@ -123,6 +119,17 @@ def address_of(port: int | None, proxy: str | None) -> clients.Address:
         raise click.UsageError("--proxy: expected http://HOST:PORT")
     login = url.netloc.rpartition("@")[0]
     return clients.Address(host=url.hostname, port=named or 80, login=login)
+
+
+def _running(port: int | None, config: str | None) -> Running | None:
+    """The running proxy that is meant; a UsageError where it could be several."""
+    try:
+        found = choose(port, config)
+    except ClientcredsError:
+        found = None
+    if found is None and port is None:
+        click.echo("clientcreds: no running proxy was found: this is for one on 127.0.0.1:8080", err=True)
+    return found
 
 
 def _hidden(environ: Mapping[str, str], config: str | None) -> tuple[str, ...]:

@@ -47,9 +47,9 @@ def choose(port: int | None, config: str | None) -> Running:
     if len(chosen) == 1:
         return chosen[0]
     if chosen:
-        raise click.UsageError(f"several proxies are running: say which with --port\n{listed(chosen)}")
+        raise click.UsageError(f"several proxies are running: say which with --port\n{_listed(chosen)}")
     if everyone:
-        raise NotRunning(f"no such proxy is running, but\n{listed(everyone)}")
+        raise NotRunning(f"no such proxy is running, but\n{_listed(everyone)}")
     raise NotRunning(
         "no running proxy was found: start one with `clientcreds serve`. One of another user, or with "
         f"`status: null`, can't be found; looked in {runtime.place()}"
@@ -98,7 +98,6 @@ def _serves(proxy: Running) -> bool:
         return False
 
 
-def listed(proxies: Sequence[Running]) -> str:
-    """How each of them is named on a command line."""
+def _listed(proxies: Sequence[Running]) -> str:
     lines = (f"  --port {each.ports[0]}  pid {each.pid}  {each.config}" for each in proxies if each.ports)
     return "\n".join(lines)

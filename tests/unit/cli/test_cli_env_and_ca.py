@@ -19,6 +19,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name != "PATH":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "runtime").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))  # no proxy of this machine
     return tmp_path
 
 
@@ -84,6 +86,9 @@ def test_ca_java_says_the_password(here: Path) -> None:
 
 def test_env_is_for_8080_unless_told_otherwise(here: Path) -> None:
     assert values()["http_proxy"] == "http://127.0.0.1:8080"
+    assert run("env").stderr == (
+        "clientcreds: no running proxy was found: this is for one on 127.0.0.1:8080\n"
+    )
     assert values("--port", "3128")["http_proxy"] == "http://127.0.0.1:3128"
     assert values("--proxy", "http://id:s@[::1]:3128/")["HTTPS_PROXY"] == "http://id:s@[::1]:3128"
 
@@ -141,7 +146,7 @@ def test_env_needs_no_secret_to_see_the_rules(here: Path) -> None:
 def test_env_warns_of_a_ruled_host_that_no_proxy_hides(here: Path) -> None:
     (here / "clientcreds.yaml").write_text(RULES.format(host="api.a.example"))
 
-    result = run("env", NO_PROXY="a.example")
+    result = run("env", "--port", "8080", NO_PROXY="a.example")
 
     assert result.stderr == "clientcreds: warning: a.example in NO_PROXY hides the host of rule a\n"
 

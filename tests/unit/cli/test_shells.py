@@ -36,6 +36,13 @@ def test_sh_reads_it_as_one_line_too() -> None:
     assert read_by("sh", "-c", f"B=; export B; {' '.join(written('sh', plain))} env -0") == {**plain, "B": ""}
 
 
+@pytest.mark.parametrize("shell", [each for each in ("fish",) if shutil.which(each)])
+def test_fish_reads_what_is_written(shell: str) -> None:
+    lines = "\n".join(written("fish", VARIABLES))
+
+    assert read_by(shell, "--no-config", "-c", f"{lines}\nenv -0") == VARIABLES
+
+
 def test_fish_escapes_quotes_and_backslashes() -> None:
     assert written("fish", VARIABLES)[1] == (
         r"""set -gx B 'it\'s "quoted" $HOME `id` \\ and % spaced  twice';"""
