@@ -64,11 +64,11 @@ class Reach:
                 self._fall(name, str(down))
                 raise
 
-    async def warm_up(self, name: str) -> None:
-        """Connect, so that the first request need not."""
+    async def warm_up(self, name: str, command: Callable[[], Awaitable[object]]) -> None:
+        """Connect by a command about `name`, so that the first request need not."""
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                await self._look(name)
+                await command()
         except (StoreDown, TimeoutError) as down:
             self._fall(name, _words(down))
 

@@ -76,7 +76,8 @@ class TokenStore:
 
     def warm_up(self) -> None:
         """Connect in the background."""
-        self._run_errand("", self._reach.warm_up(self._seals[0].name("")))
+        name = self._seals[0].name("")
+        self._run_errand("", self._reach.warm_up(name, partial(self._backend.read, name)))
 
     async def token(self, wanted: Wanted, fetch: Callable[[], Awaitable[Token]]) -> Token:
         """A token of another process, or one that is fetched, by one process at a time."""

@@ -121,7 +121,7 @@ async def test_looks_become_rarer_until_it_answers(place: Place) -> None:
 async def test_warming_up_finds_it_down(place: Place) -> None:
     place.failure = StoreDown("refused")
 
-    await place.reach.warm_up("w")
+    await place.reach.warm_up("w", place.command)
 
     assert place.reach.why == "refused"
     assert place.told == ["refused"]
@@ -129,9 +129,9 @@ async def test_warming_up_finds_it_down(place: Place) -> None:
 
 
 async def test_warming_up_tells_nothing_of_one_that_answers(place: Place) -> None:
-    await place.reach.warm_up("w")
+    await place.reach.warm_up("w", place.command)
 
-    assert place.looked == ["w"]
+    assert place.asked == 1
     assert place.told == []
     await place.reach.aclose()
 
@@ -145,7 +145,7 @@ async def test_closed_it_is_not_asked(place: Place) -> None:
 
 async def test_closing_keeps_the_reason_of_one_that_is_down(place: Place) -> None:
     place.failure = StoreDown("refused")
-    await place.reach.warm_up("w")
+    await place.reach.warm_up("w", place.command)
 
     await place.reach.aclose()
 
