@@ -32,17 +32,15 @@ class ReplaceBody(Leaf):
         """The response with this body, or with the part of it that the request asks for."""
         part = _part(request, len(self.body)) if response.status in _COMPLETE else None
         size = len(self.body)
-        match part:
-            case None:
-                status = 200 if response.status in _COMPLETE else response.status
-                return replace(response, status=status).with_body(self.body, self.content_type)
-            case "none":
-                none = replace(response, status=416).with_body(b"", self.content_type)
-                return none.with_headers((*none.headers, ("Content-Range", f"bytes */{size}")))
-            case (first, last):
-                some = replace(response, status=206).with_body(self.body[first : last + 1], self.content_type)
-                said = ("Content-Range", f"bytes {first}-{last}/{size}")
-                return some.with_headers((*some.headers, said))
+        if part is None:
+            status = 200 if response.status in _COMPLETE else response.status
+            return replace(response, status=status).with_body(self.body, self.content_type)
+        status, said, body = 416, f"bytes */{size}", b""
+        if part != "none":
+            first, last = part
+            status, said, body = 206, f"bytes {first}-{last}/{size}", self.body[first : last + 1]
+        answer = replace(response, status=status).with_body(body, self.content_type)
+        return answer.with_headers((*answer.headers, ("Content-Range", said)))
 
 
 def _part(request: Request, size: int) -> tuple[int, int] | Literal["none"] | None:

@@ -1,7 +1,8 @@
 """Messages and trees for the tests of modifiers, right unless told otherwise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from clientcreds_proxy.martian.parse import parse
 from clientcreds_proxy.martian.problem import ModifierError, Problem
 
 Header = tuple[str, str]
+Files = Mapping[tuple[str, ...], bytes]
 
 
 def request_with(*headers: Header, host: str = "api.example.com", port: int = 443) -> Request:
@@ -23,6 +25,31 @@ def request_with(*headers: Header, host: str = "api.example.com", port: int = 44
         target="/v2/orders",
         headers=(("Host", host), *headers),
     )
+
+
+def request_to(url: str, *headers: Header, method: str = "GET", files: Files | None = None) -> Request:
+    """A request to this URL; `files` are those that the proxy finds, by their folder and path."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return Request(
+        method=method,
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=port,
+        target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        headers=(("Host", parts.netloc), *headers),
+        read_file=lambda folder, path: (files or {}).get((folder, *path)),
+    )
+
+
+def led(tree: object, url: str, *headers: Header) -> Request:
+    """What the tree makes of a request to this URL."""
+    return parse(tree, new_id=ids()).modify_request(request_to(url, *headers))
+
+
+def answer_to(tree: object, request: Request, *headers: Header, status: int = 200) -> Response:
+    """What the tree makes of the answer to this request."""
+    return parse(tree).modify_response(Response(status=status, headers=headers), request)
 
 
 def response_with(*headers: Header) -> Response:

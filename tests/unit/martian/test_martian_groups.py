@@ -6,7 +6,7 @@ import pytest
 from clientcreds_proxy.errors import ModifierFailed
 from clientcreds_proxy.martian.groups import Group, group
 from clientcreds_proxy.martian.message import Request, Response
-from clientcreds_proxy.martian.modifier import Modifier
+from clientcreds_proxy.martian.modifier import BOTH, Leaf, Modifier
 from clientcreds_proxy.martian.parse import parse
 from tests.unit.martian.messages import answered, problems_of, request_with, requested, response_with
 
@@ -169,3 +169,12 @@ def test_groups_refuse_fields_of_the_wrong_kind(
     tree: object, path: tuple[str | int, ...], message: str
 ) -> None:
     assert problems_of(tree) == ((path, message),)
+
+
+def test_leaf_changes_nothing_of_its_own() -> None:
+    request, response = request_with(), response_with()
+    leaf = Leaf(phases=BOTH)
+
+    assert leaf.modify_request(request) is request
+    assert leaf.modify_response(response, request) is response
+    assert list(leaf.children()) == []

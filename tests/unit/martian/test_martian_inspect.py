@@ -1,6 +1,14 @@
 import pytest
 
-from clientcreds_proxy.martian.inspect import HostSetting, effects, every, host_settings, without_effect
+from clientcreds_proxy.martian.inspect import (
+    HostSetting,
+    effects,
+    every,
+    folders,
+    host_settings,
+    leadings,
+    without_effect,
+)
 from clientcreds_proxy.martian.parse import parse
 from tests.unit.martian.messages import problems_of, request_with, response_with
 
@@ -100,3 +108,30 @@ def test_every_gives_a_tree_from_top_to_bottom() -> None:
     )
 
     assert [type(modifier).__name__ for modifier in every(tree)] == ["Group", "Filter", "IdHeader"]
+
+
+def test_leadings_are_modifiers_that_change_where_requests_go() -> None:
+    members = [
+        {"url.Modifier": {"path": "/a", "query": "b=c"}},
+        {"url.Modifier": {"host": "h"}},
+        {"url.Modifier": {"path": "/", "scheme": "http"}},
+        {"port.Modifier": {"defaultForScheme": True}},
+        {"url.Modifier": {"scope": [], "host": "h"}},
+        {"port.Modifier": {"scope": [], "remove": True}},
+    ]
+    tree = parse({"fifo.Group": {"modifiers": members}})
+
+    assert [leading.at[2:] for leading in leadings(tree)] == [
+        (1, "url.Modifier", "host"),
+        (2, "url.Modifier", "scheme"),
+        (3, "port.Modifier", "defaultForScheme"),
+    ]
+
+
+def test_folders_are_those_that_files_are_served_from() -> None:
+    members = [{"header.Id": {}}, {"static.Modifier": {"rootPath": "a"}}]
+    tree = parse({"fifo.Group": {"modifiers": members}}, folder="/srv")
+
+    assert list(folders(tree)) == [
+        (("fifo.Group", "modifiers", 1, "static.Modifier", "rootPath"), "/srv/a"),
+    ]
