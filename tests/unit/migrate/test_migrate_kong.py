@@ -163,6 +163,45 @@ def test_callers_bring_their_own_credentials() -> None:
     )
 
 
+def test_everything_that_openid_connect_says_about_callers_is_carried_over() -> None:
+    found = imported("kong", "oidc.yaml")
+    environ = {"REPORTS_PIN": "123456789", "REDIS_PASSWORD": "password-of-redis", "STORE_SECRET": "s" * 16}
+
+    config = loaded(found, environ)
+
+    spec = config.sources["reports"]
+    assert spec.caller is not None
+    assert (spec.caller.places, spec.caller.hide_credentials) == (("header", "query"), False)
+    assert (spec.client_auth, spec.scopes, spec.audience) == (
+        "client_secret_basic",
+        ("reports", "audit"),
+        ("reports",),
+    )
+    assert dict(spec.endpoint_params) == {"tenant": ("acme",), "pin": ("123456789",)}
+    assert spec.verify is not None
+    assert (spec.verify.signature, spec.verify.audience, spec.verify.leeway_seconds) == (
+        False,
+        ("reports",),
+        3,
+    )
+    assert spec.verify.scopes_required == ("reports", "audit")
+    assert spec.store is not None
+    assert (spec.store.redis.endpoints, spec.store.redis.tls is None) == ((("redis", 6380),), False)
+    rule = winner(config, "GET https://reports.example.com/2026")
+    assert rule is not None
+    assert (rule.attach.header, rule.attach.scheme) == ("x-access-token", "")
+    assert [header for header, _ in rule.forward_headers] == ["X-Sub", "X-Group"]
+    assert "X-Group: realm\\\\.access.group" in found.config.replace('"', "")
+    assert "(Contains(`groups`, `a`) && Contains(`groups`, `b`)) || Contains(`groups`, `c`)" in found.config
+    assert [problem.path.rpartition(".")[2] for problem in found.lost] == [
+        "auth_methods",
+        "cache_ttl_max",
+        "upstream_id_token_header",
+        "consumer_claim",
+    ]
+    assert "password-of-redis" not in found.config
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

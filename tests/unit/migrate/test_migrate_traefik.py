@@ -4,7 +4,7 @@ import pytest
 
 from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.migrate.importer import convert
-from tests.unit.migrate.importing import Asked, Case, asked, imported, loaded
+from tests.unit.migrate.importing import Asked, Case, asked, imported, loaded, winner
 
 ORDERS = Asked(
     at="https://tenant.auth0.com/oauth/token",
@@ -111,6 +111,44 @@ def test_misspelt_reference_is_carried_over_with_a_note() -> None:
     assert [problem.message for problem in found.notes if problem.path.endswith(".clientSecret")] == [
         "misspelt, as in Traefik's own example: carried over as urn:k8s:secret:NAME:KEY"
     ]
+
+
+def test_everything_that_the_middleware_says_is_carried_over() -> None:
+    found = imported("traefik", "hub.yaml")
+    environ = {
+        "HUB_REDIS_PASSWORD": "redis-password-in-full",
+        "HUB_SENTINEL_PASSWORD": "sentinel-password-in-full",
+        "STORE_SECRET": "chosen by whoever imports this",
+    }
+    mounted = {f"hub/{key}": f"the {key} of the hub" for key in ("id", "secret", "store", "other")}
+
+    config = loaded(found, environ, mounted)
+
+    assert found.lost == ()
+    assert set(found.variables) == set(environ)
+    rule = winner(config, "GET https://api.example.com/")
+    assert rule is not None
+    assert rule.claims is not None
+    assert [header for header, _ in rule.forward_headers] == ["Group", "Expires-At"]
+    assert rule.username_claim is not None
+    store, other = config.sources["hub"].store, config.sources["hub-2"].store
+    assert store is not None
+    assert other is not None
+    assert (store.key_prefix, store.redis.endpoints) == ("hub", (("redis-1", 6379), ("redis-2", 6379)))
+    assert store.redis.sentinel is not None
+    assert (store.redis.username, store.redis.sentinel.master_set) == ("hub", "main")
+    assert other.redis.cluster
+    for secret in ("redis-password-in-full", "sentinel-password", "secret-of-the-hub", "other-secret"):
+        assert secret not in found.config
+
+
+def test_middleware_without_a_client_lets_callers_bring_their_own() -> None:
+    config = loaded(imported("traefik", "application.yaml"), {})
+
+    source = config.sources["oauth2-client-creds"]
+
+    assert source.caller is not None
+    assert (source.caller.places, source.client_id) == (("header",), "")
 
 
 def test_client_settings_are_carried_over() -> None:

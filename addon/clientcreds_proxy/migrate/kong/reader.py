@@ -71,7 +71,7 @@ def _matches(route: At, api: Service, draft: Draft) -> Iterator[tuple[Match, str
     gateway = before(route, draft)
     if gateway is not None:
         yield gateway
-    if route.at("paths").given:
+    if any(path.strip("/") for path in route.at("paths").texts()):
         draft.group(
             route.at("paths"),
             "paths take whole segments here: /v1/** is not /v10, which Kong takes for it, too",
