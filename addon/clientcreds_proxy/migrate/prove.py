@@ -94,8 +94,10 @@ def _drop_stores(draft: Draft, problem: Problem) -> None:
 
 
 def _off(entries: Iterable[Source | Rule], problem: Problem) -> None:
-    inner = problem.path.partition(".")[2]
+    place = _PLACE.match(problem.path)
+    key = problem.path[place.end() :].lstrip(".") if place else ""
+    why = f"{key}: {problem.message}" if key else problem.message
     for entry in entries:
         if entry.off is None:
-            entry.off = f"{inner}: {problem.message}"
-            entry.at.lost(f"written as a comment, for this proxy would refuse it: {problem.message}")
+            entry.off = why
+            entry.at.lost(f"written as a comment, for this proxy would refuse it: {why}")

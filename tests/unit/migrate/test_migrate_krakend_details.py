@@ -75,9 +75,12 @@ def test_credentials_are_carried_over(credentials: dict[str, Any], written: str)
         ({"client_secret": {"a": 1}}, f"{AT}.client_secret: expected text, found a mapping"),
         (
             {"token_url": "idp.example.com"},
-            f"{AT}: written as a comment, for this proxy would refuse it: not a URL",
+            f"{AT}: written as a comment, for this proxy would refuse it: token_url: not a URL",
         ),
-        ({"scopes": 'a"b'}, f"{AT}: written as a comment, for this proxy would refuse it: not a scope"),
+        (
+            {"scopes": 'a"b'},
+            f"{AT}: written as a comment, for this proxy would refuse it: scopes[0]: not a scope",
+        ),
     ],
 )
 def test_what_can_not_be_said_about_credentials_is_reported(credentials: dict[str, Any], said: str) -> None:
