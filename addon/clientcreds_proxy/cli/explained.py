@@ -78,6 +78,8 @@ def _result(found: "Explanation") -> Iterator[Row]:
             yield "passes", f"untouched, in a tunnel that is not looked into: no rule names {to.authority}"
         case "unchanged":
             yield "passes", f"as it is, to {to.scheme}://{to.authority}: no rule wins"
+        case "served":
+            yield "served", "by static.Modifier, the API is not asked"
         case _:
             yield "passes", f"to {to.scheme}://{to.authority}"
     yield from _credential(found)

@@ -35,6 +35,7 @@ Verdicts = tuple[Verdict, ...]
 Outcome = Literal[
     "refused",
     "passes",  # a rule won it
+    "served",  # one did, and its static.Modifier answers
     "unchanged",  # no rule did, and it passes as it is
     "tunnelled",  # the same, and the proxy does not look into its TLS
 ]
@@ -141,23 +142,25 @@ def _connect(known: _Known, flow: http.HTTPFlow) -> Explanation | None:
 def _request(known: _Known, flow: http.HTTPFlow) -> Explanation:
     refused: list[Refusal] = []
     bugs: list[Exception] = []
-    decided: list[Decision | None] = []
+    decided: list[Passage] = []
     sent = flow.request.copy()
     with or_refuse(refused.append, bugs.append):
         decided.append(_send(known, flow))
     if refused:
         return known.refused(refused, bugs)
-    decision = decided[0]
+    passage, decision = decided[0], decided[0].decision
     hidden = _Hidden.of(known.policy, decision)
+    served = passage.sent is not None and passage.sent.answered_here
     return known.so(
-        "passes" if decision else "unchanged",
+        "served" if served else "passes" if decision else "unchanged",
+        destination=facts.destination_of(flow),
         credential=decision.credential if decision else "none",
         attached=tuple(_attached(flow.request, decision) if decision else ()),
         changes=tuple(_changes(sent, flow.request, hidden)),
     )
 
 
-def _send(known: _Known, flow: http.HTTPFlow) -> Decision | None:
+def _send(known: _Known, flow: http.HTTPFlow) -> Passage:
     """As `ClientCreds.requestheaders` has it, but for the token."""
     passage = Passage(arrival=known.arrival, policy=known.policy, started=0, finding=known.finding)
     attach.remove_what_is_ours(flow.request)
@@ -166,8 +169,9 @@ def _send(known: _Known, flow: http.HTTPFlow) -> Decision | None:
     if decision is not None:
         _stand_in(passage, decision)
         modify(flow, passage, decision)
-        attach.attach(flow, passage, decision, Wire())
-    return decision
+        if passage.sent is not None and not passage.sent.answered_here:
+            attach.attach(flow, passage, decision, Wire())
+    return passage
 
 
 def _stand_in(passage: Passage, decision: Decision) -> None:

@@ -253,3 +253,15 @@ def test_port_filter_needs_a_port() -> None:
 
     assert path == ("port.Filter",)
     assert message == "the key 'port' is missing, expected a whole number from 1 to 65535"
+
+
+def test_hostile_expression_and_url_take_linear_time() -> None:
+    hostile = {"url.RegexFilter": branches(regex="^https://h/(a+)+$")}
+
+    assert not is_found(hostile, f"https://h/{'a' * 100 * 1024}!")
+
+
+def test_expression_that_grows_beyond_use_is_refused() -> None:
+    ((_, message),) = problems_of({"url.RegexFilter": branches(regex="((a{100}){100}){100}")})
+
+    assert message.startswith("not a regular expression of RE2: ")
