@@ -8,6 +8,7 @@ import click
 from clientcreds_proxy.cli.ca import ca
 from clientcreds_proxy.cli.check import check
 from clientcreds_proxy.cli.completion import completion
+from clientcreds_proxy.cli.doctor.command import doctor
 from clientcreds_proxy.cli.env import env
 from clientcreds_proxy.cli.explain import explain
 from clientcreds_proxy.cli.import_ import import_
@@ -25,6 +26,7 @@ Examples:
   clientcreds init -o clientcreds.yaml a first configuration, out of a few answers
   clientcreds run -- curl https://api.example.com/v2/orders
   clientcreds serve                    the proxy, on 127.0.0.1:8080
+  clientcreds doctor                   what is wrong, and what mends it
   clientcreds status                   how that proxy is
   clientcreds check                    the configuration that would be used
   clientcreds check team.yaml --strict warnings fail, too: for CI
@@ -55,6 +57,7 @@ def commands(context: click.Context, config: str | None) -> None:
 commands.add_command(ca)
 commands.add_command(check)
 commands.add_command(completion)
+commands.add_command(doctor)
 commands.add_command(env)
 commands.add_command(explain)
 commands.add_command(import_)

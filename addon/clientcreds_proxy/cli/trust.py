@@ -49,12 +49,12 @@ class Bundle:
 
 def bundle(ca: Path, environ: Mapping[str, str]) -> Bundle:
     """What was trusted before, and the CA. OSError where that can't be read."""
-    found: dict[bytes, None] = dict.fromkeys(_certificates(_system().read_bytes()))
+    found: dict[bytes, None] = dict.fromkeys(_certificates(system().read_bytes()))
     unreadable: list[str] = []
     for name in CA_VARIABLES:
         if own := environ.get(name):
             try:
-                found |= dict.fromkeys(_read(Path(own)))
+                found |= dict.fromkeys(certificates_in(Path(own)))
             except OSError as error:
                 unreadable.append(f"{name} names {own}, which can't be read: {error.strerror}")
     ours = list(_certificates(ca.read_bytes()))
@@ -148,12 +148,12 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         raise
 
 
-def _system() -> Path:
+def system() -> Path:
     """The system's bundle; not `ssl`'s idea of it, which SSL_CERT_FILE changes."""
     return next((path for each in _SYSTEM if (path := Path(each)).exists()), Path(certifi.where()))
 
 
-def _read(path: Path) -> list[bytes]:
+def certificates_in(path: Path) -> list[bytes]:
     """The certificates of a file, or of the files of a folder, which requests and OpenSSL take as well."""
     files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
     return [each for file in files for each in _certificates(file.read_bytes())]
