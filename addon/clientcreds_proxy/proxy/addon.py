@@ -5,15 +5,10 @@ before `request` runs, and it is async because it may wait for a token.
 """
 
 import asyncio
-import logging
 import time
-import traceback
 
-from mitmproxy import connection, ctx, http
+from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
-from mitmproxy.proxy import layer
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
-from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import ModifierFailed, Refusal, ShuttingDown
 from clientcreds_proxy.proxy import (
@@ -21,15 +16,14 @@ from clientcreds_proxy.proxy import (
     attach,
     bodies,
     closed,
-    facts,
     listen,
     refusal,
     start,
     streams,
-    tunnel,
 )
 from clientcreds_proxy.proxy.callers import Callers
 from clientcreds_proxy.proxy.certificates import Certificates
+from clientcreds_proxy.proxy.connections import ConnectionHooks, hide_proxy_login
 from clientcreds_proxy.proxy.credential import obtain
 from clientcreds_proxy.proxy.dispatch import use_table
 from clientcreds_proxy.proxy.distrust import Distrust
@@ -45,11 +39,8 @@ from clientcreds_proxy.proxy.wire import Wire
 DRAIN_SECONDS = 10.0
 
 
-class ClientCreds:
+class ClientCreds(ConnectionHooks):
     """The addon: `addons = [ClientCreds()]`. A master of ours may choose its manner."""
-
-    name = "clientcreds"
-    house: House  # from `configure` on, before any connection; no property, for mitmproxy looks at those
 
     def __init__(self, manner: start.Manner = start.AS_SCRIPT) -> None:
         self._manner = manner
@@ -119,63 +110,6 @@ class ClientCreds:
             await self._status.aclose()
         if hasattr(self, "house"):
             await self.house.aclose()
-
-    # --- a connection --------------------------------------------------------------------------------
-
-    def client_connected(self, client: connection.Client) -> None:
-        """Drop what comes from elsewhere before the listener has moved to loopback."""
-
-        def drop(refused: Refusal) -> None:
-            client.error = f"clientcreds: {refused.reason}"
-
-        with or_refuse(drop, self.report):
-            listen.drop_if_foreign(client)
-
-    async def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Refuse a tunnel that no request could use. The client sees the status line only."""
-
-        def refuse(refused: Refusal) -> None:
-            flow.response = refusal.answer_connect(refusal.Refused(refusal=refused))
-            self.house.access(tunnel.line_of(flow, refused, self._callers.of_tunnel(flow)))
-
-        if flow.response:
-            _hide_proxy_login(flow)
-            return
-        with or_refuse(refuse, self.report):
-            self._callers.note_tunnel(flow)
-            tunnel.admit_connect(flow, self.house.policy)
-            await self._callers.admit_tunnel(flow, self.house.policy)
-
-    # A bug in these two is harmless: TLS is then decrypted, and each request in it decided upon.
-
-    def next_layer(self, next_layer: layer.NextLayer) -> None:
-        """Tunnel hosts without a rule."""
-        tunnel.pass_untouched(next_layer, self.house.policy)
-
-    def tls_clienthello(self, hello: ClientHelloData) -> None:
-        """Tunnel hosts without a rule in modes where only TLS names the host."""
-        tunnel.pass_untouched_by_name(hello, self.house.policy)
-
-    def tls_start_server(self, tls: TlsData) -> None:
-        """Verify a ruled host's certificate against the destination."""
-
-        def stop(_: Refusal) -> None:
-            tls.conn.sni = "clientcreds.invalid"  # no certificate is good for it
-
-        with or_refuse(stop, self.report):
-            tunnel.pin_server_name(tls, self.house.policy)
-
-    def server_connect(self, data: ServerConnectionHookData) -> None:
-        """The last word on a connection, in modes that have no CONNECT to refuse."""
-        try:
-            tunnel.admit_socks(data, self.house.policy)
-            if tunnel.is_ruled(data.server.address, self.house.policy):
-                self._guard.expect(data.server)
-        except Refusal as refused:
-            data.server.error = f"clientcreds: {refused.reason}"
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing goes on
-            data.server.error = "clientcreds: internal_error"
-            self.report(error)
 
     # --- a request -----------------------------------------------------------------------------------
 
@@ -288,20 +222,12 @@ class ClientCreds:
             why = passage.refused.refusal.reason if passage.refused else "static.Modifier"
             self.house.log.event("warning", cut, {"rule": passage.names[0], "reason": why})
 
-    def report(self, error: Exception) -> None:
-        """Log a bug of ours with its traceback."""
-        text = "".join(traceback.format_exception(error))
-        if hasattr(self, "house"):
-            self.house.log.event("error", "a bug of clientcreds", {"traceback": text})
-        else:  # loaded again beside a configuration that is bad by now
-            logging.getLogger(self.name).error(text)
-
     def _hide_login(self, flow: http.HTTPFlow) -> None:
         """The same, and what its caller said elsewhere in it."""
         if flow.live:
             with or_refuse(lambda _: None, self.report):
                 self._callers.hide(flow, self.house.policy)
-        _hide_proxy_login(flow)
+        hide_proxy_login(flow)
 
     def _finish(self, flow: http.HTTPFlow, *, status: int | None, broken: str | None = None) -> None:
         passage = self._passages.leave(flow)
@@ -313,9 +239,3 @@ class ClientCreds:
     def _forget(self, passage: Passage) -> None:
         while passage.placeholders:
             self._wire.forget(passage.placeholders.pop())
-
-
-def _hide_proxy_login(flow: http.HTTPFlow) -> None:
-    """Keep the login of a request that somebody else has refused out of what mitmproxy stores."""
-    attach.remove_what_is_ours(flow.request)
-    facts.proxy_user(flow)
