@@ -220,7 +220,13 @@ async def test_nothing_shows_in_what_an_object_says_of_itself(
         house, addon = proxy.addon.house, proxy.addon
         source = house.policy.sources["idp"]
         told: list[object] = [house.policy, house.policy.config, source, source.spec, source.cached()]
-        told += [house._cache, house._cache._slots, addon._wire, addon._wire._sealed, addon._passages]
+        told += [
+            house._supply._cache,
+            house._supply._cache._slots,
+            addon._wire,
+            addon._wire._sealed,
+            addon._passages,
+        ]
         there = Destination(scheme="https", host="api.test", port=443)
         sealed = Sealed(value=Secret(TOKEN), header="Authorization", destination=there)
         told.append(sealed)

@@ -5,7 +5,6 @@ under keys that hold all that shapes them, so an unchanged source finds its toke
 """
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,23 +16,9 @@ from clientcreds_proxy.observe.log import AccessLine, Log
 from clientcreds_proxy.observe.record import Record
 from clientcreds_proxy.observe.status import Reload
 from clientcreds_proxy.proxy import start
-from clientcreds_proxy.proxy.policy import Policy, wants_proxy_credentials
-from clientcreds_proxy.proxy.stores import Stores
-from clientcreds_proxy.rules.decision import Gate
-from clientcreds_proxy.rules.rulebook import RuleBook
-from clientcreds_proxy.tokens.cache import TokenCache
-from clientcreds_proxy.tokens.callers import Callers, SameWay
-from clientcreds_proxy.tokens.clock import SystemClock
-from clientcreds_proxy.tokens.discovery import Discovery
-from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.keys import Keys
-from clientcreds_proxy.tokens.look import HttpLook
-from clientcreds_proxy.tokens.look_keys import HttpLookForKeys
+from clientcreds_proxy.proxy.supply import Supply
 from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarning
-from clientcreds_proxy.tokens.prover import Prover
-from clientcreds_proxy.tokens.remarks import Remarking
-from clientcreds_proxy.tokens.session import Sessions
-from clientcreds_proxy.tokens.source import Fetch, Reread, TokenSource
+from clientcreds_proxy.tokens.source import Reread
 from clientcreds_proxy.tokens.store import StoreEvent
 
 LOOK_SECONDS = 1.0
@@ -52,26 +37,22 @@ class House:
         self._files = first.files
         self._signature = _signature(first.files)
         self._unreadable: Mapping[str, str] = {}  # by token source, since the last reading
-        self._clock = SystemClock()
-        self._cache = TokenCache(clock=self._clock, observer=self._tell)
-        self._sessions = Sessions(clock=self._clock)
-        self._discovery = Discovery(clock=self._clock, look=HttpLook(self._sessions), warn=self._warn)
-        self._keys = Keys(clock=self._clock, look=HttpLookForKeys(self._sessions), warn=self._warn)
-        self._callers_key = secrets.token_bytes(32)
         self._callers_events = CallersEvents()
-        self._stores = Stores(clock=self._clock, tell=self._tell_of_store)
+        self._supply = Supply(
+            observer=self._tell, warn=self._warn, tell_of_store=self._tell_of_store, reread=self._reread
+        )
         self._follower: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[bool] | None = None
         self.record = Record()
         self.loaded = self.record.now()  # when the configuration in force was read
         self.last_reload: Reload | None = None
-        self.policy = self._policy_of(first.config, None)
+        self.policy = self._supply.policy_of(first.config)
         self.log = self._log_of(first.config)
 
     def follow(self) -> None:
         """Say what is open and look for changes from now on; needs a running event loop."""
         self._say_what_is_open()
-        self._stores.keep_only(self.policy.config.sources.values())
+        self._supply.open_stores(self.policy)
         self._follower = asyncio.get_running_loop().create_task(self._look())
 
     async def reload(self) -> bool:
@@ -117,10 +98,7 @@ class House:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        await self._cache.aclose()
-        await self._stores.aclose()
-        await self._discovery.aclose()
-        await self._keys.aclose()
+        await self._supply.aclose()
 
     async def _look(self) -> None:
         while True:
@@ -147,7 +125,7 @@ class House:
         if not is_news:  # secrets were read once more, and are the same
             self.last_reload = Reload(time=self.record.now(), problems=())
             return True
-        policy = self._policy_of(read.config, self.policy)
+        policy = self._supply.policy_of(read.config, self.policy)
         try:
             start.check_options(policy)
         except start.StartError as error:
@@ -158,9 +136,7 @@ class House:
         self.log = self._log_of(read.config)
         self.loaded = self.record.now()
         self.last_reload = Reload(time=self.loaded, problems=())
-        self._cache.keep_only(policy.keys)
-        self._cache.pardon()
-        self._stores.keep_only(read.config.sources.values())
+        self._supply.keep_only(policy)
         self._say_what_is_open()
         return True
 
@@ -170,69 +146,6 @@ class House:
             self.log.event("error", reason)
         self.log.event("error", "the configuration was not changed: the old rules stay in force")
         return False
-
-    def _policy_of(self, config: Config, before: Policy | None) -> Policy:
-        kept = before.sources if before else {}
-        sources: dict[str, TokenSource] = {}
-        for name, spec in config.sources.items():
-            old = kept.get(name)
-            # A source keeps its key: a token fetched while its secret changes is its own all the same.
-            prover = old.prover if old is not None else Prover(clock=self._clock)
-            sources[name] = old if old is not None and old.spec == spec else self._source_of(spec, prover)
-        gate = Gate(
-            book=RuleBook(config.rules), allowed_clients=config.allowed_clients, unmatched=config.unmatched
-        )
-        bound = {name for name, spec in config.sources.items() if spec.certificate_bound}
-        book = RuleBook([rule for rule in config.rules if rule.token_source in bound])
-        proxied = [rule for rule in config.rules if wants_proxy_credentials(rule, config.sources)]
-        others = [rule for rule in config.rules if not wants_proxy_credentials(rule, config.sources)]
-        return Policy(
-            config=config,
-            gate=gate,
-            sources=sources,
-            callers=self._callers_of(sources, before),
-            proxied=RuleBook(proxied),
-            not_proxied=RuleBook(others) if proxied else gate.book,
-            bound=book,
-        )
-
-    def _source_of(self, spec: SourceSpec, prover: Prover) -> TokenSource:
-        fetch = self._fetch_of(prover)
-        return TokenSource(
-            spec,
-            cache=self._cache,
-            fetch=fetch,
-            prover=prover,
-            reread=self._reread(spec.name),
-            store=self._stores.of(spec.store),
-        )
-
-    def _callers_of(self, sources: Mapping[str, TokenSource], before: Policy | None) -> dict[str, Callers]:
-        kept = before.callers if before else {}
-        with_callers = {name: source for name, source in sources.items() if source.spec.caller}
-        return {
-            name: old if (old := kept.get(name)) and old.spec == source.spec else self._new_callers(source)
-            for name, source in with_callers.items()
-        }
-
-    def _new_callers(self, source: TokenSource) -> Callers:
-        fetch = SameWay(self._fetch_of(source.prover))
-        store = self._stores.of(source.spec.store)
-
-        def opened(own: SourceSpec) -> TokenSource:
-            return TokenSource(own, cache=self._cache, fetch=fetch, prover=source.prover, store=store)
-
-        return Callers(source.spec, opened, key=self._callers_key)
-
-    def _fetch_of(self, prover: Prover) -> Fetch:
-        fetch = HttpFetch(
-            clock=self._clock,
-            sessions=self._sessions,
-            discovery=self._discovery,
-            keys=self._keys,
-            prover=prover,
-        )
-        return Remarking(fetch, self._warn)
 
     def _reread(self, name: str) -> Reread:
         async def reread() -> SourceSpec | None:
