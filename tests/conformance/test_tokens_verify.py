@@ -11,11 +11,11 @@ import pytest
 from clientcreds_proxy.errors import TokenFailure, TokenInvalid
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.jwks import SignatureHeader
-from clientcreds_proxy.tokens.keys import AGAIN_SECONDS, FoundKeys, Keys
-from clientcreds_proxy.tokens.look_keys import HttpLookForKeys
 from clientcreds_proxy.tokens.model import Client, SourceSpec, SourceWarning, Token, Verify
 from clientcreds_proxy.tokens.session import Sessions
+from clientcreds_proxy.tokens.verify.jwks import SignatureHeader
+from clientcreds_proxy.tokens.verify.keys import AGAIN_SECONDS, FoundKeys, Keys
+from clientcreds_proxy.tokens.verify.look import HttpLookForKeys
 from tests.conformance.discovering import issuer_of, publish
 from tests.simulators.authorization_server import AuthorizationServer, Reply, Seen
 from tests.unit.tokens.jwts import jwks, jwt, public_jwk

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import Instant, Token
-from clientcreds_proxy.tokens.record import Seal, seconds_left
+from clientcreds_proxy.tokens.stores.record import Seal, seconds_left
 from tests.unit.tokens.making import START, FakeClock
 
 SEAL = Seal(Secret("made up, 16 or more"), prefix="p")

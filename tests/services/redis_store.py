@@ -9,9 +9,9 @@ from typing import Any
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.model import RedisSpec, StoreSpec, Token
-from clientcreds_proxy.tokens.redis import RedisBackend
-from clientcreds_proxy.tokens.store import StoreEvent, TokenStore
-from clientcreds_proxy.tokens.wanted import Wanted
+from clientcreds_proxy.tokens.stores.redis import RedisBackend
+from clientcreds_proxy.tokens.stores.store import StoreEvent, TokenStore
+from clientcreds_proxy.tokens.stores.wanted import Wanted
 from tests.services.conftest import PATIENCE
 from tests.services.redis_server import RedisServer
 

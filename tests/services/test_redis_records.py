@@ -8,8 +8,8 @@ import pytest
 
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import Token
-from clientcreds_proxy.tokens.record import Seal
-from clientcreds_proxy.tokens.wanted import Wanted
+from clientcreds_proxy.tokens.stores.record import Seal
+from clientcreds_proxy.tokens.stores.wanted import Wanted
 from tests.services.conftest import PATIENCE
 from tests.services.redis_server import redis_server
 from tests.services.redis_store import SECRET, Tokens, at, two

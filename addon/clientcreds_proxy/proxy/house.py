@@ -19,7 +19,7 @@ from clientcreds_proxy.proxy import start
 from clientcreds_proxy.proxy.supply import Supply
 from clientcreds_proxy.tokens.model import SourceEvent, SourceSpec, SourceWarning
 from clientcreds_proxy.tokens.source import Reread
-from clientcreds_proxy.tokens.store import StoreEvent
+from clientcreds_proxy.tokens.stores.store import StoreEvent
 
 LOOK_SECONDS = 1.0
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, StoreSpec
-from clientcreds_proxy.tokens.store import StoreEvent, TokenStore
+from clientcreds_proxy.tokens.stores.store import StoreEvent, TokenStore
 
 
 class Stores:
@@ -41,7 +41,7 @@ class Stores:
         store = self._open.get(spec)
         if store is None:
             # The library takes 0.3 s to load, and comes as an extra: only for those who use it.
-            from clientcreds_proxy.tokens.redis import RedisBackend  # noqa: PLC0415
+            from clientcreds_proxy.tokens.stores.redis import RedisBackend  # noqa: PLC0415
 
             store = TokenStore(spec, RedisBackend(spec.redis), clock=self._clock, tell=self._tell)
             self._open[spec] = store

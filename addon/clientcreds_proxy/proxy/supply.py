@@ -16,15 +16,15 @@ from clientcreds_proxy.tokens.callers import Callers, SameWay
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.keys import Keys
 from clientcreds_proxy.tokens.look import HttpLook
-from clientcreds_proxy.tokens.look_keys import HttpLookForKeys
 from clientcreds_proxy.tokens.model import Observer, SourceSpec, Warn
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.remarks import Remarking
 from clientcreds_proxy.tokens.session import Sessions
 from clientcreds_proxy.tokens.source import Fetch, Reread, TokenSource
-from clientcreds_proxy.tokens.store import StoreEvent
+from clientcreds_proxy.tokens.stores.store import StoreEvent
+from clientcreds_proxy.tokens.verify.keys import Keys
+from clientcreds_proxy.tokens.verify.look import HttpLookForKeys
 
 
 class Supply:

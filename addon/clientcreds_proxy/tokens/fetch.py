@@ -17,14 +17,14 @@ from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.dpop import NEEDS_NONCE
 from clientcreds_proxy.tokens.grant import encode
 from clientcreds_proxy.tokens.hints import joined
-from clientcreds_proxy.tokens.keys import Keys
 from clientcreds_proxy.tokens.look import HttpLook
-from clientcreds_proxy.tokens.look_keys import HttpLookForKeys
 from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.session import Request, Session, Sessions
-from clientcreds_proxy.tokens.verifier import Verifier
+from clientcreds_proxy.tokens.verify.keys import Keys
+from clientcreds_proxy.tokens.verify.look import HttpLookForKeys
+from clientcreds_proxy.tokens.verify.verifier import Verifier
 
 
 class HttpFetch:

@@ -12,8 +12,8 @@ from clientcreds_proxy.tokens.entry import Standing
 from clientcreds_proxy.tokens.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
 from clientcreds_proxy.tokens.prover import Prover
-from clientcreds_proxy.tokens.store import TokenStore
-from clientcreds_proxy.tokens.wanted import Wanted
+from clientcreds_proxy.tokens.stores.store import TokenStore
+from clientcreds_proxy.tokens.stores.wanted import Wanted
 
 
 class Fetch(Protocol):

@@ -1,10 +1,10 @@
-"""A place for shared records in this process: it does what the scripts of `tokens/redis.py` do, in memory."""
+"""Shared records in this process: as `tokens/stores/redis.py` does it, in memory."""
 
 import asyncio
 from dataclasses import dataclass, field
 
-from clientcreds_proxy.tokens.backend import Busy, Found, Locked, StoreDown
-from clientcreds_proxy.tokens.record import mark_of
+from clientcreds_proxy.tokens.stores.backend import Busy, Found, Locked, StoreDown
+from clientcreds_proxy.tokens.stores.record import mark_of
 from tests.unit.tokens.making import FakeClock
 
 

@@ -11,7 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from clientcreds_proxy.errors import TokenInvalid
 from clientcreds_proxy.tokens.claims import Claims
-from clientcreds_proxy.tokens.jwks import ALGORITHMS, MAX_KEYS, KeySet, read_keys, signature_header, verified
+from clientcreds_proxy.tokens.verify.jwks import (
+    ALGORITHMS,
+    MAX_KEYS,
+    KeySet,
+    read_keys,
+    signature_header,
+    verified,
+)
 from tests.unit.tokens.jwts import imported, jwks, jwt, public_jwk
 from tests.unit.tokens.signing import ED25519, KEYS, P256, RSA
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from clientcreds_proxy.tokens.backend import StoreDown
-from clientcreds_proxy.tokens.reach import AT_A_TIME, Reach
+from clientcreds_proxy.tokens.stores.backend import StoreDown
+from clientcreds_proxy.tokens.stores.reach import AT_A_TIME, Reach
 from tests.unit.tokens.making import settle
 
 pytestmark = pytest.mark.anyio

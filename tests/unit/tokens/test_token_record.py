@@ -6,7 +6,7 @@ import pytest
 
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import Token
-from clientcreds_proxy.tokens.record import Seal, mark_of, seconds_left
+from clientcreds_proxy.tokens.stores.record import Seal, mark_of, seconds_left
 from tests.unit.tokens.making import START, FakeClock, a_token
 
 SECRET = Secret("made up, 16 or more")

@@ -12,7 +12,7 @@ from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts
 from clientcreds_proxy.tokens.model import Obtained, RedisSpec, SourceEvent, SourceSpec, StoreSpec
 from clientcreds_proxy.tokens.prover import Prover
 from clientcreds_proxy.tokens.source import TokenSource
-from clientcreds_proxy.tokens.store import StoreEvent, TokenStore
+from clientcreds_proxy.tokens.stores.store import StoreEvent, TokenStore
 from tests.unit.tokens.making import FakeClock, a_spec, a_token, refused, settle
 from tests.unit.tokens.shelf import Shelf
 

@@ -10,9 +10,9 @@ import pytest
 from clientcreds_proxy.errors import TokenUnavailable
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import RedisSpec, StoreSpec, Token
-from clientcreds_proxy.tokens.record import Seal
-from clientcreds_proxy.tokens.store import StoreEvent, TokenStore
-from clientcreds_proxy.tokens.wanted import Wanted
+from clientcreds_proxy.tokens.stores.record import Seal
+from clientcreds_proxy.tokens.stores.store import StoreEvent, TokenStore
+from clientcreds_proxy.tokens.stores.wanted import Wanted
 from tests.unit.tokens.making import Endpoint, FakeClock, a_token, settle
 from tests.unit.tokens.shelf import Shelf
 

@@ -7,7 +7,7 @@ import pytest
 
 from clientcreds_proxy.errors import TokenInvalid
 from clientcreds_proxy.tokens.model import Verify
-from clientcreds_proxy.tokens.verify import check_introspected, check_jwt, check_opaque
+from clientcreds_proxy.tokens.verify.checks import check_introspected, check_jwt, check_opaque
 from tests.unit.tokens.making import a_spec, a_token
 
 NOW = 1_700_000_000.0

@@ -8,7 +8,7 @@ import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from clientcreds_proxy.tokens.backend import StoreDown
+from clientcreds_proxy.tokens.stores.backend import StoreDown
 
 WAIT_SECONDS = 0.15
 # Where this process itself was busy for so long, the answer may lie in the socket, unread.

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clientcreds_proxy.tokens.backend import Busy
 from clientcreds_proxy.tokens.entry import hold, past
 from clientcreds_proxy.tokens.model import Clock, Token
+from clientcreds_proxy.tokens.stores.backend import Busy
 
 LOCK_MARGIN_SECONDS = 1.0  # on top of what the token request may take
 TOLERANCE_SECONDS = 0.1  # between what the store says of a lock's end and what we see

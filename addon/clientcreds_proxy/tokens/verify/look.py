@@ -4,11 +4,11 @@ from functools import partial
 
 from clientcreds_proxy.errors import TokenInvalid, TokenUnavailable
 from clientcreds_proxy.tokens.answer import host_of
-from clientcreds_proxy.tokens.jwks import read_keys
-from clientcreds_proxy.tokens.keys import FoundKeys
 from clientcreds_proxy.tokens.metadata import MAX_BYTES, kept_seconds
 from clientcreds_proxy.tokens.model import Client
 from clientcreds_proxy.tokens.session import Request, Session, Sessions
+from clientcreds_proxy.tokens.verify.jwks import read_keys
+from clientcreds_proxy.tokens.verify.keys import FoundKeys
 
 HEADERS = (("Accept", "application/json"), ("Accept-Encoding", "identity"), ("User-Agent", "clientcreds"))
 

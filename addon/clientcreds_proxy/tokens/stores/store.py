@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from clientcreds_proxy.tokens.backend import Backend, Busy, Found, Locked, StoreDown
 from clientcreds_proxy.tokens.model import Clock, StoreSpec, Token
-from clientcreds_proxy.tokens.reach import Reach
-from clientcreds_proxy.tokens.record import Seal, mark_of, seconds_left
-from clientcreds_proxy.tokens.wanted import Patience, Wanted
+from clientcreds_proxy.tokens.stores.backend import Backend, Busy, Found, Locked, StoreDown
+from clientcreds_proxy.tokens.stores.reach import Reach
+from clientcreds_proxy.tokens.stores.record import Seal, mark_of, seconds_left
+from clientcreds_proxy.tokens.stores.wanted import Patience, Wanted
 
 KEEP_SECONDS = 86_400.0  # a token that never expires: long enough for a restart, and no key stays for ever
 CLOSE_SECONDS = 0.5

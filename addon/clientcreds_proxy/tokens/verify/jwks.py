@@ -1,7 +1,7 @@
 """A server's public keys (RFC 7517), and whether one of them signed a token (RFC 7515).
 
 Pure: which keys of a document are usable, which of them a token names, and the check. Not in it: fetching and
-keeping them (`keys.py`), what the token says (`verify.py`).
+keeping them (`keys.py`), what the token says (`checks.py`).
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Verify a token that was just fetched, as its source's `verify` says; its claims go with it from then on.
 
 A JWT by the keys of its issuer, an opaque token by asking the server about it (RFC 7662). What comes out
-lives as long as the token in the cache. Not in it: what must be true (`verify.py`), signatures (`jwks.py`).
+lives as long as the token in the cache. Not in it: what must be true (`checks.py`), signatures (`jwks.py`).
 """
 
 import json
@@ -15,12 +15,12 @@ from clientcreds_proxy.tokens.answer import MAX_BYTES, host_of
 from clientcreds_proxy.tokens.claims import Claims
 from clientcreds_proxy.tokens.client_auth import Attempt, Granted, authorization, body_credentials
 from clientcreds_proxy.tokens.discovery import Discovery
-from clientcreds_proxy.tokens.jwks import signature_header, verified
-from clientcreds_proxy.tokens.keys import Keys
 from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token, Verify
 from clientcreds_proxy.tokens.session import Request, Session
-from clientcreds_proxy.tokens.verify import check_introspected, check_jwt, check_opaque
+from clientcreds_proxy.tokens.verify.checks import check_introspected, check_jwt, check_opaque
+from clientcreds_proxy.tokens.verify.jwks import signature_header, verified
+from clientcreds_proxy.tokens.verify.keys import Keys
 
 
 class Verifier:

@@ -2,7 +2,7 @@
 
 A token that names a key which is not there makes them be fetched again, but not more often than every
 `AGAIN_SECONDS`: whoever makes up key ids must not make us ask. Where fetching fails, what is known serves on.
-One fetch at a time for each server. Not in it: the network (`look_keys.py`), the keys themselves (`jwks.py`).
+One fetch at a time for each server. Not in it: the network (`look.py`), the keys themselves (`jwks.py`).
 """
 
 import asyncio
@@ -11,13 +11,12 @@ from typing import Protocol
 
 from clientcreds_proxy.errors import TokenFailure, TokenInvalid
 from clientcreds_proxy.secret import Secret
+from clientcreds_proxy.tokens.discovery import CLOSE_SECONDS, LONG_AGO
 from clientcreds_proxy.tokens.entry import later, past
-from clientcreds_proxy.tokens.jwks import KeySet, PublicKey, SignatureHeader
 from clientcreds_proxy.tokens.model import Client, ClientTls, Clock, Instant, SourceSpec, SourceWarning, Warn
+from clientcreds_proxy.tokens.verify.jwks import KeySet, PublicKey, SignatureHeader
 
 AGAIN_SECONDS = 30.0
-CLOSE_SECONDS = 2.0
-LONG_AGO = Instant(boot=float("-inf"), wall=float("-inf"))
 
 _Key = tuple[str, ClientTls, Secret | None]  # trust and way belong to it, as with metadata
 
@@ -31,7 +30,7 @@ class FoundKeys:
 
 
 class LookForKeys(Protocol):
-    """Where keys come from (`look_keys.HttpLookForKeys`)."""
+    """Where keys come from (`look.HttpLookForKeys`)."""
 
     async def __call__(self, url: str, client: Client, /) -> FoundKeys:
         """The keys at this URL within `timeout_seconds`; raises a TokenFailure."""

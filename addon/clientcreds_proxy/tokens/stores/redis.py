@@ -24,8 +24,8 @@ from redis.asyncio.sentinel import (
 )
 from redis.backoff import NoBackoff
 
-from clientcreds_proxy.tokens.backend import Busy, Found, Locked, StoreDown
 from clientcreds_proxy.tokens.model import RedisSpec
+from clientcreds_proxy.tokens.stores.backend import Busy, Found, Locked, StoreDown
 from clientcreds_proxy.tokens.transport import tls_context
 
 CONNECTIONS = 16  # a node; more than `reach.AT_A_TIME` asks for

@@ -1,0 +1,1 @@
+"""Tokens that several processes share: sealed records, one flight for all, and Redis."""
