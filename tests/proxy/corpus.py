@@ -54,6 +54,9 @@ MODIFIERS = (
     {"header.Blacklist": {"scope": ["request"], "names": ["X-Hop", "Cookie"]}},
     {"header.Copy": {"scope": ["request"], "from": "Accept", "to": "X-B"}},
     {"header.Modifier": {"scope": ["request"], "name": "Authorization", "value": "modified"}},
+    {"querystring.Modifier": {"scope": ["request"], "name": "t", "value": "3"}},
+    {"url.Modifier": {"scope": ["request"], "path": "/moved"}},
+    {"cookie.Modifier": {"scope": ["request"], "name": "c", "value": "d"}},
     {
         "header.Filter": {
             "scope": ["request"],
@@ -117,6 +120,8 @@ class Corpus:
         self._perhaps(rule, "token_source", self._one(("plain", "keyed")), 0.8)
         self._perhaps(rule, "modifiers", self.chance.sample(MODIFIERS, self.chance.randint(1, 3)), 0.5)
         self._perhaps(rule, "attach", {"when_present": self._one(("keep", "refuse", "refuse"))}, 0.4)
+        if "token_source" in rule:
+            self._perhaps(rule, "forward_headers", {"X-A": "grp", "X-Nothing": "gone"}, 0.2)
         self._perhaps(rule, "allowed_clients", self._one((["127.0.0.2"], ["10.0.0.0/8", "127.0.0.1"])), 0.15)
         for key in ("upgrade_to_https", "allow_plain_http", "allow_cross_site"):
             self._perhaps(rule, key, True, 0.3)

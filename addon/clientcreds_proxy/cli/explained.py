@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clientcreds_proxy.proxy.explain import Change, Explanation
+    from clientcreds_proxy.proxy.changes import Change
+    from clientcreds_proxy.proxy.explain import Explanation
     from clientcreds_proxy.proxy.imagined import Imagined
 
 OTHER_HOSTS = 12  # rules for other hosts that are shown one by one
@@ -48,6 +49,7 @@ def as_json_object(imagined: "Imagined", found: "Explanation") -> dict[str, Any]
         "changes": [
             {"what": each.what, "before": each.before, "after": each.after} for each in found.changes
         ],
+        "then": list(found.later),
         "rules": [{"rule": each.rule, "outcome": each.outcome, "why": each.why} for each in found.rules],
     }
 
@@ -85,7 +87,7 @@ def _result(found: "Explanation") -> Iterator[Row]:
     yield from _credential(found)
     for change in found.changes:
         yield _change(change)
-    yield from _later(found)
+    yield from (("then", each) for each in found.later)
 
 
 def _credential(found: "Explanation") -> Iterator[Row]:
@@ -110,14 +112,3 @@ def _change(change: "Change") -> Row:
         return "remove", f"{change.what}: {change.before}"
     was = f"  (was {change.before})" if change.before is not None else ""
     return "set", f"{change.what}: {change.after}{was}"
-
-
-def _later(found: "Explanation") -> Iterator[Row]:
-    """What can't be known yet."""
-    rule = found.rule
-    if rule is None:
-        return
-    if found.credential == "attach" and rule.on_token_failure == "pass_without_token":
-        yield "then", "where there is no token, the request passes without one"
-    if any(modifier.changes_responses for modifier in rule.modifiers):
-        yield "then", "modifiers change the API's answer, too"

@@ -4,25 +4,24 @@ No token is fetched: one that stands for it is attached. So what depends on the 
 there is one, is not decided here.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Literal
 
 from mitmproxy import http
 
 from clientcreds_proxy.errors import Refusal
-from clientcreds_proxy.martian.message import Headers
 from clientcreds_proxy.proxy import attach, facts, tunnel
 from clientcreds_proxy.proxy.callers import Callers
+from clientcreds_proxy.proxy.changes import Attached, Change, Hidden, attached, changes
 from clientcreds_proxy.proxy.credential import named_caller
 from clientcreds_proxy.proxy.fail_closed import or_refuse
 from clientcreds_proxy.proxy.imagined import Imagined, connect_flow, request_flow
-from clientcreds_proxy.proxy.modify import DPOP, modify
+from clientcreds_proxy.proxy.modify import modify
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.policy import Policy
-from clientcreds_proxy.proxy.wire import PREFIX, Wire
+from clientcreds_proxy.proxy.undecided import undecided
+from clientcreds_proxy.proxy.wire import Wire
 from clientcreds_proxy.rules.cross_site import preflight_method
 from clientcreds_proxy.rules.decision import Arrival, Credential, Decision, Finding
 from clientcreds_proxy.rules.model import Destination, Rule
@@ -30,7 +29,6 @@ from clientcreds_proxy.rules.verdicts import Verdict, verdicts
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import Instant, Obtained, Token
 
-_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 Verdicts = tuple[Verdict, ...]
 Outcome = Literal[
     "refused",
@@ -39,24 +37,6 @@ Outcome = Literal[
     "unchanged",  # no rule did, and it passes as it is
     "tunnelled",  # the same, and the proxy does not look into its TLS
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One thing that the API sees otherwise than the client wrote it."""
-
-    what: str  # `target`, `destination`, or the name of a header
-    before: str | None = None  # None: it was not there
-    after: str | None = None  # None: it is gone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
-    """A header that is put in as the bytes are written; its value is a secret."""
-
-    header: str
-    shown: str  # `Bearer ***`
-    what: Literal["token", "proof", "api_headers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +53,7 @@ class Explanation:
     bug: str | None = None  # what an `internal_error` is about
     attached: tuple[Attached, ...] = ()
     changes: tuple[Change, ...] = ()
+    later: tuple[str, ...] = ()  # what is decided only with a token, or with the answer
     rules: Verdicts = ()
 
 
@@ -105,7 +86,7 @@ class _Known:
         if finding is not None and finding.preflight:
             method = preflight_method(asked.method, self.arrival.headers)
             asked = replace(asked, method=method or asked.method)
-        hidden = _Hidden.of(self.policy, None)
+        hidden = Hidden.of(self.policy, None)
         said = verdicts(self.policy.gate.book.rules, asked, rule)
         start = Explanation(
             outcome=outcome,
@@ -120,7 +101,7 @@ class _Known:
         self, refused: Sequence[Refusal], bugs: Sequence[Exception], *, at_connect: bool = False
     ) -> Explanation:
         """The same for a refusal; `bugs` is what a bug of ours raised."""
-        bug = _Hidden.of(self.policy, None).text(str(bugs[0])) if bugs else None
+        bug = Hidden.of(self.policy, None).text(str(bugs[0])) if bugs else None
         return self.so("refused", refusal=refused[0], at_connect=at_connect, bug=bug)
 
 
@@ -149,14 +130,15 @@ def _request(known: _Known, flow: http.HTTPFlow) -> Explanation:
     if refused:
         return known.refused(refused, bugs)
     passage, decision = decided[0], decided[0].decision
-    hidden = _Hidden.of(known.policy, decision)
+    hidden = Hidden.of(known.policy, decision)
     served = passage.sent is not None and passage.sent.answered_here
     return known.so(
         "served" if served else "passes" if decision else "unchanged",
         destination=facts.destination_of(flow),
         credential=decision.credential if decision else "none",
-        attached=tuple(_attached(flow.request, decision) if decision else ()),
-        changes=tuple(_changes(sent, flow.request, hidden)),
+        attached=tuple(attached(flow.request, decision) if decision else ()),
+        changes=tuple(changes(sent, flow.request, decision, hidden)),
+        later=tuple(undecided(known.policy, decision) if decision else ()),
     )
 
 
@@ -182,79 +164,3 @@ def _stand_in(passage: Passage, decision: Decision) -> None:
             named_caller(passage, callers)
         token = Token(value=Secret("imagined"), lifetime=None, requested=Instant(boot=0, wall=0))
         passage.obtained = Obtained(token=token, how="cached", key="")
-
-
-def _attached(request: http.Request, decision: Decision) -> Iterator[Attached]:
-    for name, value in request.headers.items(multi=True):
-        if PREFIX not in value:
-            continue
-        shown = f"{value.partition(PREFIX)[0]}***"
-        if name.lower() == decision.rule.attach.header.lower():
-            yield Attached(header=name, shown=shown, what="token")
-        else:
-            proof = name == DPOP and decision.rule.attach.scheme == DPOP
-            yield Attached(header=name, shown=shown, what="proof" if proof else "api_headers")
-
-
-def _changes(before: http.Request, after: http.Request, hidden: "_Hidden") -> Iterator[Change]:
-    was, now = _place_of(before), _place_of(after)
-    if was != now:
-        yield Change(what="destination", before=was, after=now)
-    if before.path != after.path:
-        yield Change(what="target", before=hidden.target(before.path), after=hidden.target(after.path))
-    left = [field for field in _fields(after) if PREFIX not in field[1]]
-    for change in _header_changes(_fields(before), left):
-        yield Change(
-            what=change.what,
-            before=hidden.value(change.what, change.before),
-            after=hidden.value(change.what, change.after),
-        )
-
-
-def _header_changes(before: Headers, after: Sequence[tuple[str, str]]) -> Iterator[Change]:
-    names = {name.lower(): name for name, _ in (*after, *before)}
-    for key, name in names.items():
-        was = [value for other, value in before if other.lower() == key]
-        now = [value for other, value in after if other.lower() == key]
-        for old, new in zip_longest(was, now):
-            if old != new:
-                yield Change(what=name, before=old, after=new)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hidden:
-    """What an explanation does not show: credentials, and what references of the configuration gave."""
-
-    headers: frozenset[str]
-    secrets: tuple[Secret, ...]
-
-    @classmethod
-    def of(cls, policy: Policy, decision: Decision | None) -> "_Hidden":
-        attached = {decision.rule.attach.header.lower()} if decision else set()
-        return cls(headers=_CREDENTIALS | attached, secrets=policy.config.secrets)
-
-    def value(self, header: str, value: str | None) -> str | None:
-        """A header's value."""
-        if value is None:
-            return None
-        return "***" if header.lower() in self.headers else self.text(value)
-
-    def target(self, target: str) -> str:
-        """A target, also without a caller's own secret in its query."""
-        return re.sub(r"(?<=[?&]client_secret=)[^&]+", "***", self.text(target))
-
-    def text(self, text: str) -> str:
-        """Any text, without the secrets in it."""
-        for secret in self.secrets:
-            text = text.replace(secret.reveal(), "***")
-        return text
-
-
-def _fields(request: http.Request) -> Headers:
-    return tuple(request.headers.items(multi=True))
-
-
-def _place_of(request: http.Request) -> str:
-    host = facts.normal_or_nowhere(request.host)
-    place = Destination(scheme=facts.scheme_of(request), host=host, port=request.port)
-    return f"{place.scheme}://{place.authority}"

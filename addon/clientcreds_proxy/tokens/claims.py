@@ -48,6 +48,11 @@ def parse_claim(text: str) -> ClaimPath:
     return tuple(names)
 
 
+def path_text(path: ClaimPath) -> str:
+    """The path as `parse_claim` reads it."""
+    return ".".join(re.sub(r"([.\\])", r"\\\1", name) for name in path)
+
+
 def find(claims: Claims | None, path: ClaimPath) -> object:
     """The value at the end of the path; None where there is none, or null."""
     found: object = claims

@@ -36,6 +36,24 @@ rules:
 BOUND = """
   bound: {token_url: https://idp.example.com/token, client_id: b, client_secret: b, dpop: true}
 """
+CLAIMS = """
+version: 1
+stores: {shared: {redis: {endpoints: ["redis.example:6379"]}, secret: 0123456789abcdef}}
+token_sources:
+  verified:
+    token_url: https://idp.example.com/token
+    client_id: c
+    client_secret: c
+    verify: {jwks_url: https://idp.example.com/jwks}
+    store: shared
+rules:
+  - name: claims
+    match: {host: api.example.com}
+    token_source: verified
+    claims: "Equals(`grp`, `admin`) || Prefix(`user.name`, `A`)"
+    forward_headers: {X-Group: grp, X-Name: user.name}
+    username_claim: sub
+"""
 SECRETS = {"BILLING_SECRET": "s3cr3t", "API_KEY": "k3y"}
 ORDERS = "https://api.example.com/v2/orders"
 
@@ -168,6 +186,25 @@ def test_explain_tells_of_proofs(config: Path) -> None:
 
     assert "attach   Authorization: DPoP ***  (the token of bound)" in found
     assert "         DPoP: ***  (its proof)" in found
+
+
+def test_explain_tells_what_the_token_will_decide(tmp_path: Path) -> None:
+    """Contract section 6: without a token its claims are not known."""
+    path = tmp_path / "clientcreds.yaml"
+    path.write_text(CLAIMS)
+
+    found = explained(path, "https://api.example.com/", "--header", "X-Group: mine")
+
+    assert found.exit_code == 0
+    assert found.stdout.splitlines()[3:] == [
+        "  attach   Authorization: Bearer ***  (the token of verified)",
+        "  set      X-Group: (claim grp)  (was mine)",
+        "           X-Name: (claim user.name)",
+        "  then     the token may come from the store shared",
+        "           the token is verified before it is used: else 502 token_invalid",
+        "           the token's claims decide (Equals of grp, Prefix of user.name): else 403 claims_denied",
+        "           the log names the claim sub as client_username",
+    ]
 
 
 def test_explain_counts_many_rules_for_other_hosts(tmp_path: Path) -> None:

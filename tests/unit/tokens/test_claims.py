@@ -2,7 +2,14 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_claim, scalar_text, text_of
+from clientcreds_proxy.tokens.claims import (
+    ClaimSyntaxError,
+    find,
+    parse_claim,
+    path_text,
+    scalar_text,
+    text_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +24,7 @@ from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_claim,
 )
 def test_path_is_split_at_bare_dots(text: str, path: tuple[str, ...]) -> None:
     assert parse_claim(text) == path
+    assert path_text(path) == text
 
 
 @pytest.mark.parametrize(
