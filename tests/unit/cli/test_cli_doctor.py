@@ -1,4 +1,5 @@
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,10 +46,20 @@ def config(tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
+def free_port() -> int:
+    """A port that nobody listens on now; the usual one may be somebody's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def test_doctor_says_what_it_finds_line_by_line(
     config: Path, tmp_path: Path, environ: dict[str, str | None]
 ) -> None:
-    result = run("doctor", "--confdir", str(tmp_path / "confdir"), "--config", str(config), environ=environ)
+    result = run(
+        *("doctor", "--port", str(free_port()), "--confdir", str(tmp_path / "confdir")),
+        *("--config", str(config)),
+        environ=environ,
+    )
 
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
@@ -76,7 +87,9 @@ def test_doctor_prints_json_and_exits_with_0_where_all_is_well(
     config.write_text(text)
 
     result = run(
-        "doctor", "--confdir", str(tmp_path / "confdir"), "--json", "--config", str(config), environ=environ
+        *("doctor", "--port", str(free_port()), "--confdir", str(tmp_path / "confdir")),
+        *("--json", "--config", str(config)),
+        environ=environ,
     )
 
     found = json.loads(result.stdout)
