@@ -43,6 +43,7 @@ class World:
     port: int  # that the proxy would have
     config: str = CONFIG
     name: str = "clientcreds.yaml"
+    confdir: Path | None = None
     host: str = "localhost"
     environ: dict[str, str] = field(default_factory=lambda: {"SECRET": "s3cr3t", "PATH": "/nowhere"})
     settings: list[str] = field(default_factory=list)
@@ -69,7 +70,7 @@ class World:
         asked = Asked(
             config=str(self.path),
             port=self.port,
-            confdir=str(self.folder.parent / "confdir"),
+            confdir=str(self.confdir or self.folder.parent / "confdir"),
             settings=(*trust, *self.settings),
             environ=self.environ,
         )
@@ -177,6 +178,17 @@ def untrusted_api(world: World) -> None:
 
 def other_api(world: World) -> None:
     world.host = "127.0.0.2"
+
+
+def untrusted_api_without_a_scheme(world: World) -> None:
+    world.config = world.config.replace("scheme: https, ", "")
+    world.trusted = None
+
+
+def no_ca(world: World) -> None:
+    (world.folder / "broken").mkdir()
+    (world.folder / "broken" / "mitmproxy-ca.pem").write_text("no certificate")
+    world.confdir = world.folder / "broken"
 
 
 def syntax(world: World) -> None:

@@ -74,6 +74,8 @@ BROKEN = [
     (setups.no_tls, "server", "is not trusted", "client.tls.ca"),
     (setups.no_api, "api", "refuses the connection", "match.host and port of rule billing"),
     (setups.untrusted_api, "api", "is not trusted", "ssl_verify_upstream_trusted_ca=FILE"),
+    (setups.untrusted_api_without_a_scheme, "api", "is not trusted", "ssl_verify_upstream_trusted_ca=FILE"),
+    (setups.no_ca, "trust", "mitmproxy's CA can't be read", "--confdir"),
     (setups.syntax, "config", "clientcreds.yaml:", "edit "),
     (setups.no_secret, "secrets", "the environment variable SECRET is not set", "export SECRET="),
     (setups.no_secret_file, "secrets", "No such file", "put the secret where"),

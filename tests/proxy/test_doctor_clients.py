@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,12 +46,12 @@ async def announced(proxy: Proxy) -> None:
             await asyncio.sleep(0.02)
 
 
-def install(folder: Path, node: str) -> str:
+def install(folder: Path, *, node: str = NODE_20, git: str = "") -> str:
     """A PATH with a program of each kind on it."""
-    place = folder / f"bin-{node}"
-    place.mkdir()
-    for program in (*PROGRAMS, "node"):
-        (place / program).write_text(f"#!/bin/sh\necho {node}\n")
+    place = Path(tempfile.mkdtemp(prefix="bin-", dir=folder))
+    says = {**dict.fromkeys(PROGRAMS, ""), "node": node, "git": git}
+    for program, output in says.items():
+        (place / program).write_text(f"#!/bin/sh\necho {output}\n")
         (place / program).chmod(0o700)
     return str(place)
 
@@ -59,7 +60,7 @@ def led(world: World, port: int) -> dict[str, str]:
     """The environment that `clientcreds env` makes; no rule is hidden."""
     ca = ca_certificate(str(world.folder.parent / "confdir"))
     files = trust.write_files(world.folder / "ca", trust.bundle(ca, {}), {"HOME": str(world.folder)})
-    own = {"SECRET": "s3cr3t", "PATH": install(world.folder, NODE_20)}
+    own = {"SECRET": "s3cr3t", "PATH": install(world.folder)}
     return own | clients.variables(clients.Address(port=port), files, hidden=(), own=own)
 
 
@@ -107,7 +108,7 @@ async def test_clients_are_looked_at_one_by_one(
             assert any((line.mend or "").endswith(f"# sets {variable}") for line in lines), lines
             assert (lines[0].mend or "").startswith(f'eval "$(clientcreds env --port {proxy.port}')
 
-        world.environ = {**whole, "PATH": install(folder, NODE_24), "NODE_OPTIONS": ""}
+        world.environ = {**whole, "PATH": install(folder, node=NODE_24), "NODE_OPTIONS": ""}
         assert await failing(world) == []
         del world.environ["NODE_USE_ENV_PROXY"]
         assert [line.what for line in await failing(world)] == [
@@ -121,6 +122,13 @@ async def test_clients_are_looked_at_one_by_one(
         assert [line.what for line in await failing(world)] == [
             "java does not trust the proxy's CA: JAVA_TOOL_OPTIONS does not lead to it"
         ]
+
+        world.environ = {**whole, "PATH": install(folder, git="http://me:hunter2@proxy.example:3128")}
+        (line,) = await failing(world)
+        assert line.what == "git goes to a proxy of its own: http.proxy in its configuration"
+        assert line.mend == "git config --global --unset http.proxy"
+        world.environ = {**whole, "PATH": install(folder, git=proxy.url)}
+        assert await failing(world) == []
 
         world.environ = {name: value for name, value in whole.items() if name != "https_proxy"}
         (line,) = await failing(world)

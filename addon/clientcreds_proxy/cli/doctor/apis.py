@@ -67,7 +67,8 @@ async def _look(place: Place, around: Surroundings) -> tuple[Finding, Place | No
     try:
         await _connect(to, around)
     except OSError as error:  # TimeoutError and ssl.SSLError are such, too
-        plain = await _plain(place, around)
+        is_tls = isinstance(error, ssl.SSLCertVerificationError)
+        plain = None if is_tls else await _plain(place, around)
         if plain is not None:
             return good("api", f"{to.authority} takes connections (plain http)"), plain
         what, mend = _in_words(error, place, around)

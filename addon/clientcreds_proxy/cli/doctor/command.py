@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from clientcreds_proxy.cli.ca import confdir_option, or_exit
+from clientcreds_proxy.cli.ca import confdir_option
 from clientcreds_proxy.cli.doctor.examine import Asked, examine
 from clientcreds_proxy.cli.doctor.finding import Finding, State
 from clientcreds_proxy.cli.options import config_option, json_option
@@ -55,7 +55,7 @@ def doctor(  # noqa: PLR0913 - click gives an argument for each option
     asked = Asked(
         config=config or before, port=port, confdir=confdir, settings=settings, environ=dict(os.environ)
     )
-    found = or_exit(lambda: asyncio.run(_examined(asked, quiet=as_json)))
+    found = asyncio.run(_examined(asked, quiet=as_json))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
     sys.exit(1 if any(each.state == "fail" for each in found) else 0)

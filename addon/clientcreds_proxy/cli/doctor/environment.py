@@ -15,7 +15,7 @@ _ONLY_SMALL = {"http_proxy": "curl, wget and git read", "https_proxy": "wget rea
 
 def leads_here(patient: Patient) -> bool:
     """Whether any variable leads clients to our proxy: then they must trust its CA."""
-    return any(_is_ours(value, patient) for pair in PAIRS for value in _set(pair, patient.environ).values())
+    return any(is_ours(value, patient) for pair in PAIRS for value in _set(pair, patient.environ).values())
 
 
 def look_at_variables(patient: Patient) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def look_at_variables(patient: Patient) -> Iterator[Finding]:
             "no proxy is set here: clientcreds run -- COMMAND does it for a command, env for a shell",
         )
         return
-    elsewhere = [name for name, value in everything.items() if not _is_ours(value, patient)]
+    elsewhere = [name for name, value in everything.items() if not is_ours(value, patient)]
     for name in elsewhere:
         yield _elsewhere(name, everything[name], patient)
     if elsewhere:
@@ -82,7 +82,8 @@ def _set(pair: tuple[str, str], environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in pair if environ.get(name)}
 
 
-def _is_ours(value: str, patient: Patient) -> bool:
+def is_ours(value: str, patient: Patient) -> bool:
+    """Whether this URL leads to our proxy."""
     found = _place(value)
     return found is not None and is_loopback(found[0]) and found[1] == patient.proxy.port
 

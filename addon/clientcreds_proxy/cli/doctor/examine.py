@@ -1,6 +1,6 @@
 """All checks in the order of the links that they look at."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clientcreds_proxy.cli import running
@@ -60,8 +60,6 @@ async def examine(asked: Asked) -> AsyncIterator[Finding]:
 
 
 async def _from_here(patient: Patient) -> AsyncIterator[Finding]:
-    from clientcreds_proxy.proxy.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
-
     broken: set[str] = set()
     async for source, finding in _servers(patient):
         if finding.state == "fail" and finding.check in {"server", "discovery", "token"}:
@@ -74,7 +72,21 @@ async def _from_here(patient: Patient) -> AsyncIterator[Finding]:
     for look in (port.look_at_port, environment.look_at_variables, environment.look_at_no_proxy):
         for finding in look(patient):
             yield finding
-    ca = ca_certificate(patient.around.confdir)
+    async for finding in _with_ca(patient, broken, places):
+        yield finding
+
+
+async def _with_ca(
+    patient: Patient, broken: set[str], places: Sequence[apis.Place]
+) -> AsyncIterator[Finding]:
+    from clientcreds_proxy.proxy.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
+
+    try:
+        ca = ca_certificate(patient.around.confdir)
+    except (OSError, ValueError) as error:
+        mend = "name mitmproxy's folder with --confdir, or move the broken CA away: the next start makes one"
+        yield bad("trust", f"mitmproxy's CA can't be read or made: {error}", mend)
+        return
     async for finding in runtimes.look_at_runtimes(patient, ca):
         yield finding
     async for finding in journey.look_at_journeys(patient, ca, broken=broken, places=places):

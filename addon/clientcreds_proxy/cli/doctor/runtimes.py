@@ -15,7 +15,7 @@ import certifi
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from clientcreds_proxy.cli import trust
-from clientcreds_proxy.cli.doctor.environment import leads_here
+from clientcreds_proxy.cli.doctor.environment import is_ours, leads_here
 from clientcreds_proxy.cli.doctor.finding import Finding, bad, good, left_out
 from clientcreds_proxy.cli.doctor.patient import Patient
 
@@ -46,6 +46,7 @@ RUNTIMES = (
     Runtime(name="go", programs=("go",), variables=("SSL_CERT_FILE",)),
     Runtime(name="node", programs=("node",), variables=("NODE_EXTRA_CA_CERTS",), adds=True),
 )
+_UNSET_GIT = "git config --global --unset http.proxy"
 _JAVA_STORE = re.compile(r"-Djavax\.net\.ssl\.trustStore=(\"[^\"]*\"|\S+)")
 _JAVA_PASSWORD = re.compile(r"-Djavax\.net\.ssl\.trustStorePassword=(\S+)")
 
@@ -59,8 +60,9 @@ async def look_at_runtimes(patient: Patient, ca: Path) -> AsyncIterator[Finding]
     for runtime in RUNTIMES:
         if look.has(*runtime.programs):
             yield look.at(runtime)
-    if look.has("node") and (found := await look.at_node()):
-        yield found
+    for own in (await look.at_node(), await look.at_git()):
+        if own is not None:
+            yield own
     if look.has("wget"):
         yield look.at_wget()
     if look.has("java"):
@@ -114,7 +116,9 @@ class _Look:
 
     async def at_node(self) -> Finding | None:
         """Old ones need a file of ours, newer ones to be told; None where all is well or nobody is led."""
-        if not self.led or trust.NODE_SHIM.name in self.environ.get("NODE_OPTIONS", ""):
+        if not (self.led and self.has("node")) or trust.NODE_SHIM.name in self.environ.get(
+            "NODE_OPTIONS", ""
+        ):
             return None
         version = tuple(
             int(part)
@@ -125,6 +129,14 @@ class _Look:
         if self.environ.get("NODE_USE_ENV_PROXY"):
             return None
         return self.bad("node reads proxy variables only when another tells it to", "NODE_USE_ENV_PROXY")
+
+    async def at_git(self) -> Finding | None:
+        """Its own configuration wins over the variables; None where it says nothing else."""
+        git = self.found("git")
+        named = (await _output(git, "config", "--get", "http.proxy")).strip() if git and self.led else ""
+        if not named or is_ours(named, self.patient):
+            return None
+        return bad("trust", "git goes to a proxy of its own: http.proxy in its configuration", _UNSET_GIT)
 
     def judged(self, name: str, variable: str, file: Path | None) -> Finding:
         """What to say about a client that trusts our CA because of this file, or does not (None)."""
