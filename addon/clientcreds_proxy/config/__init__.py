@@ -9,7 +9,7 @@ fields.py      which kinds of value they take; checks.py: what such a value must
 preset.py      what a provider needs (presets/), filled in where a source says nothing itself
 source.py      a token source's keys among each other -> SourceSpec
 bound.py       what tokens that are bound to a key ask of both
-rule.py        a rule's keys among each other -> Rule
+rule.py        a rule's keys among each other -> Rule; leading.py: where its modifiers lead
 assemble.py    the sources and rules of all files, put together; includes.py: which files
 load.py        -> Config, or every problem at once
 find.py        which file that is

@@ -44,7 +44,7 @@ class SetUrl(Leaf):
 
     def _path(self, before: str) -> str:
         """A path that means the same already is left as it is written, as in Go."""
-        if self.path in ("", before) or _decoded(before) == self.path.encode():
+        if not self.path or _decoded(before) == self.path.encode():
             return before
         return quote(self.path, safe=_KEPT_IN_PATHS)
 

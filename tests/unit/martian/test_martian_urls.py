@@ -35,6 +35,7 @@ def is_found(tree: object, url: str) -> bool:
         ({"path": "/"}, "https://api.example.com/?x=1"),
         ({"path": "/a b"}, API),  # it means the same: left as it was written
         ({"path": "/ä?#[%20]:@$&+,;=~!"}, "https://api.example.com/%C3%A4%3F%23%5B%2520%5D:@$&+,;=~%21?x=1"),
+        ({"path": "/a%20b"}, "https://api.example.com/a%2520b?x=1"),
         ({"query": "flag=true&a=%20"}, "https://api.example.com/a%20b?flag=true&a=%20"),
         ({"path": "", "query": "", "host": "", "scheme": ""}, API),
     ],
