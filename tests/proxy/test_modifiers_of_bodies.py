@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trustme
 
+from clientcreds_proxy.proxy.files import LARGEST
 from tests.proxy.lines import dial
 from tests.proxy.stage import Kind, Stage, staged
 from tests.simulators.api import Answerer, Request
@@ -27,7 +28,10 @@ STATUS = """modifiers: [
 STATIC = """modifiers: [
     {static.Modifier: {rootPath: files, explicitPaths: {/named: a/b.json}}},
     {header.Modifier: {scope: [response], name: X-After, value: 'yes'}}]"""
+OVERLAID = "modifiers: [{static.Modifier: {scope: [response], rootPath: files}}]"
 KINDS = {
+    "overlaid": Kind(rule=OVERLAID, lanes=2),
+    "caller": Kind(rule=BODIES, source="caller: {from: [body]}"),
     "bodies": Kind(rule=BODIES, lanes=30),
     "ranges": Kind(rule=RANGES, lanes=2),
     "untyped": Kind(rule=UNTYPED),
@@ -44,6 +48,8 @@ async def stage(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory)
     (files / "a" / "b.json").write_text('{"file":true}')
     (files / "index.html").write_text("<p>hello</p>")
     (files / "inside").symlink_to("a/b.json")
+    with (files / "large").open("wb") as sparse:
+        sparse.truncate(LARGEST + 1)
     (folder / "outside.txt").write_text("outside")
     (files / "link").symlink_to("../outside.txt")
     (files / "up").symlink_to("..")
@@ -349,3 +355,45 @@ async def test_large_upload_to_a_file_is_cut(stage: Stage) -> None:
             await line.ask(b"x")
 
     await stage.proxy.said(f"an upload of {50 * MIB} bytes was cut")
+
+
+async def test_body_that_names_its_caller_is_replaced(stage: Stage) -> None:
+    """The body was read to find the caller: none streams, and another goes on."""
+    lane = stage.lane("caller")
+
+    async with stage.proxy.client() as client:
+        form = {"client_id": "app", "client_secret": "s3cr3t", "more": "x" * 1000}
+        answer = await client.post(lane.plain, data=form)
+
+    assert (answer.status_code, answer.content) == (200, BODY)
+    assert (lane.api.seen[0].body, framed_by(lane.api.seen[0])) == (BODY, ("7", None, None))
+
+
+async def test_file_takes_the_place_of_the_apis_body(stage: Stage) -> None:
+    lane = stage.lane("overlaid")
+
+    async with dial(stage.proxy.port) as line:
+        host = f"localhost:{lane.api.port}"
+        answers = [
+            await line.get(f"{lane.plain}{path}", host) for path in ("/a/b.json", "/none", "/a/b.json")
+        ]
+
+    assert [answer.status for answer in answers] == [200, 404, 200]
+    assert [answer.body for answer in answers] == [b'{"file":true}', b'{"target": "/none"}', b'{"file":true}']
+    assert [request.target for request in lane.api.seen] == ["/a/b.json", "/none", "/a/b.json"]
+
+
+@pytest.mark.parametrize("kind", ["static", "overlaid"])
+async def test_modifier_that_fails_on_an_answer_is_told(stage: Stage, kind: str) -> None:
+    lane = stage.lane(kind)
+
+    async with dial(stage.proxy.port) as line:
+        host = f"localhost:{lane.api.port}"
+        answers = [await line.get(f"{lane.plain}{path}", host) for path in ("/large", "/a/b.json")]
+    (entry, _) = await stage.logged(lane, 2)
+
+    assert [(answer.status, answer.reason) for answer in answers] == [(500, "modifier_failed"), (200, None)]
+    assert answers[0].problem["rule"] == lane.name
+    assert "files" not in str(answers[0].problem["detail"])
+    assert (entry["status"], entry["reason"]) == (500, "modifier_failed")
+    await stage.proxy.said("a modifier failed")
