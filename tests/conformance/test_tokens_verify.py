@@ -341,3 +341,10 @@ async def test_keys_are_given_up_at_the_end(idp: Server) -> None:
 
     with pytest.raises(TokenInvalid):
         await waiting
+
+
+async def test_end_without_a_fetch_waits_for_nothing(idp: Server) -> None:
+    await idp.fetch()
+    assert idp._keys is not None
+
+    await idp._keys.aclose()

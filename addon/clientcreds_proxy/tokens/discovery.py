@@ -70,17 +70,27 @@ class Discovery:
         """
         if spec.token_url or spec.issuer is None:
             return spec, None
-        metadata = await self.metadata(spec)
+        metadata = await self.metadata(spec, spec.issuer)
         endpoint = metadata.token_endpoint
         if presents_certificate(spec) and metadata.mtls_token_endpoint is not None:
             endpoint = metadata.mtls_token_endpoint
         return replace(spec, token_url=endpoint), metadata
 
-    async def metadata(self, spec: SourceSpec) -> Metadata:
-        """What the source's issuer says about itself; raises a TokenFailure."""
-        if spec.issuer is None:
-            raise TokenMalformed("the source names no issuer, so nothing says where its endpoints are")
-        return await self._find(spec, spec.issuer)
+    async def metadata(self, spec: SourceSpec, issuer: str) -> Metadata:
+        """What the issuer of this source says about itself; raises a TokenFailure."""
+        record = self._records.setdefault(_key(spec), _Record())
+        known = record.metadata
+        if known is not None and not past(self._clock.now(), record.fresh_until):
+            return known
+        if record.looking is None:
+            record.looking = asyncio.get_running_loop().create_task(self._renew(record, spec, issuer))
+        looking = record.looking
+        # Metadata that can serve on leaves half of the time for the token request.
+        await asyncio.wait((looking,), timeout=None if known is None else spec.client.timeout_seconds / 2)
+        if record.metadata is not None:
+            return record.metadata
+        failure = looking.result()
+        raise again(failure) if failure else AssertionError("a look that did not fail found something")
 
     def doubt(self, spec: SourceSpec, failure: TokenFailure) -> None:
         """Look again before the next token request, where the endpoint that was found seems to have moved."""
@@ -97,21 +107,6 @@ class Discovery:
             look.cancel()
         if looks:
             await asyncio.wait(looks, timeout=CLOSE_SECONDS)
-
-    async def _find(self, spec: SourceSpec, issuer: str) -> Metadata:
-        record = self._records.setdefault(_key(spec), _Record())
-        known = record.metadata
-        if known is not None and not past(self._clock.now(), record.fresh_until):
-            return known
-        if record.looking is None:
-            record.looking = asyncio.get_running_loop().create_task(self._renew(record, spec, issuer))
-        looking = record.looking
-        # Metadata that can serve on leaves half of the time for the token request.
-        await asyncio.wait((looking,), timeout=None if known is None else spec.client.timeout_seconds / 2)
-        if record.metadata is not None:
-            return record.metadata
-        failure = looking.result()
-        raise again(failure) if failure else AssertionError("a look that did not fail found something")
 
     async def _renew(self, record: _Record, spec: SourceSpec, issuer: str) -> TokenFailure | None:
         """Look, and note what was found, or that nothing was; the failure is for those who have nothing."""

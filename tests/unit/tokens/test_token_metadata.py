@@ -153,3 +153,16 @@ def test_issuer_is_taken(value: str) -> None:
 def test_issuer_is_refused(value: str, words: str) -> None:
     with pytest.raises(ValueError, match=f"^{words}"):
         issuer(value)
+
+
+def test_endpoints_for_verifying_are_taken_where_they_can_be_used() -> None:
+    own = {
+        "jwks_uri": "https://idp.example.com/jwks",
+        "introspection_endpoint": "https://idp.example.com/about",
+    }
+    odd = {"jwks_uri": "http://idp.example.com/jwks", "introspection_endpoint": 7}
+
+    good, bad = (read_metadata(ISSUER, body(**each), place=PLACE) for each in (own, odd))
+
+    assert (good.jwks_uri, good.introspection_endpoint) == tuple(own.values())
+    assert (bad.jwks_uri, bad.introspection_endpoint) == (None, None)

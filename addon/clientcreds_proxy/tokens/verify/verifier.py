@@ -59,7 +59,7 @@ class Verifier:
         """Where the keys are and where tokens are asked about: as configured, else as discovered."""
         jwks_url, introspection_url = verify.jwks_url, verify.introspection_url
         if jwks_url is None and introspection_url is None and spec.issuer is not None:
-            metadata = await self._discovery.metadata(spec)
+            metadata = await self._discovery.metadata(spec, spec.issuer)
             jwks_url, introspection_url = metadata.jwks_uri, metadata.introspection_endpoint
         return jwks_url, introspection_url
 
