@@ -210,3 +210,26 @@ async def test_parent_proxy_is_asked_for_the_new_server(folder: Path) -> None:
     assert (plain.method, plain.target) == ("GET", "http://localhost:2/p%20q?flag=true")
     assert plain.one("host") == "127.0.0.1:9"
     assert (tunnel.method, tunnel.target) == ("CONNECT", "localhost:3")
+
+
+async def test_socks_client_is_led_where_the_rule_says_under_block(stage: Stage, folder: Path) -> None:
+    """`unmatched: block` is about requests that no rule wins; this one has a rule."""
+    text = f"""
+version: 1
+unmatched: block
+rules:
+  - name: led
+    match: {{host: localhost, port: {stage.a.port}}}
+    modifiers: {{port.Modifier: {{port: {stage.b.port}}}}}
+"""
+
+    async with mitmdump(text, "--mode", "socks5", folder=folder) as proxy:
+        async with dial(proxy.port) as line:
+            reply = await line.socks("localhost", stage.a.port)
+            led = await line.get("/x", f"localhost:{stage.a.port}")
+        async with dial(proxy.port) as line:
+            elsewhere = await line.socks("localhost", stage.b.port)
+
+    assert (reply, led.status) == (0, 200)
+    assert elsewhere != 0
+    assert [where for where, _ in stage.seen] == ["b"]

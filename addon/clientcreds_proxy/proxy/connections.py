@@ -14,6 +14,7 @@ from clientcreds_proxy.proxy.callers import Callers
 from clientcreds_proxy.proxy.fail_closed import or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
+from clientcreds_proxy.proxy.passage import Passages
 
 
 class ConnectionHooks:
@@ -23,6 +24,7 @@ class ConnectionHooks:
     house: House  # from `configure` on, before any connection; no property, for mitmproxy looks at those
     _callers: Callers
     _guard: Guard
+    _passages: Passages
 
     def client_connected(self, client: connection.Client) -> None:
         """Drop what comes from elsewhere before the listener has moved to loopback."""
@@ -70,7 +72,8 @@ class ConnectionHooks:
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """The last word on a connection, in modes that have no CONNECT to refuse."""
         try:
-            tunnel.admit_socks(data, self.house.policy)
+            if not self._passages.lead_to(data.server.address, data.client):
+                tunnel.admit_socks(data, self.house.policy)
             if tunnel.is_ruled(data.server.address, self.house.policy):
                 self._guard.expect(data.server)
         except Refusal as refused:

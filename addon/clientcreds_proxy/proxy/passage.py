@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary, WeakSet
 
-from mitmproxy import http
+from mitmproxy import connection, http
 
 from clientcreds_proxy.errors import CallerUnauthorized, TokenFailure
 from clientcreds_proxy.martian.message import Request
@@ -121,6 +121,14 @@ class Passages:
     def of(self, flow: http.HTTPFlow) -> Passage | None:
         """What is known about this request; None for one that is none of our business, or is over."""
         return self._by_flow.get(flow)
+
+    def lead_to(self, address: tuple[str, int] | None, client: connection.Client) -> bool:
+        """Whether a request of this client was admitted and leaves for this address, led there or not."""
+        return any(
+            passage.leaves_for is not None and (passage.leaves_for.host, passage.leaves_for.port) == address
+            for flow, passage in self._by_flow.items()
+            if flow.client_conn.peername == client.peername
+        )
 
     def leave(self, flow: http.HTTPFlow) -> Passage | None:
         """Follow it no longer; the last of its answer may still be on the way to the client."""
