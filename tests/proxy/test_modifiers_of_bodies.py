@@ -34,7 +34,7 @@ KINDS = {
     "caller": Kind(rule=BODIES, source="caller: {from: [body]}"),
     "bodies": Kind(rule=BODIES, lanes=30),
     "ranges": Kind(rule=RANGES, lanes=2),
-    "untyped": Kind(rule=UNTYPED),
+    "untyped": Kind(rule=UNTYPED, lanes=2),
     "status": Kind(rule=STATUS, lanes=10),
     "static": Kind(rule=STATIC, lanes=10),
 }
@@ -343,6 +343,32 @@ async def test_path_that_climbs_is_refused(stage: Stage, path: str) -> None:
         answer = await line.get(f"{lane.plain}{path}", f"localhost:{lane.api.port}")
 
     assert (answer.status, answer.reason) == (400, "ambiguous_path")
+
+
+async def test_part_of_a_file_is_served(stage: Stage) -> None:
+    lane = stage.lane("static")
+
+    async with stage.proxy.client() as client:
+        answer = await client.get(f"{lane.plain}/index.html", headers={"Range": "bytes=3-7"})
+        missing = await client.get(f"{lane.plain}/{'a' * 300}", headers={"Range": "bytes=3-7"})
+
+    assert (answer.status_code, answer.content) == (206, b"hello")
+    assert answer.headers["content-range"] == "bytes 3-7/12"
+    assert (missing.status_code, missing.content) == (404, b"")
+
+
+async def test_upgrade_has_no_length(stage: Stage) -> None:
+    lane = stage.lane("untyped")
+    lane.api.answer = answering(
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhi"
+    )
+
+    async with dial(stage.proxy.port) as line:
+        host = f"localhost:{lane.api.port}"
+        answer = await line.get(f"{lane.plain}/a", host, "Connection: upgrade", "Upgrade: echo")
+        first = await line.reader.readexactly(2)
+
+    assert (answer.status, answer.one("content-length"), first) == (101, None, b"hi")
 
 
 async def test_large_upload_to_a_file_is_cut(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from clientcreds_proxy.martian.fields import Fields, Kind
 from clientcreds_proxy.martian.message import Request, Response
 from clientcreds_proxy.martian.modifier import Leaf, Modifier
 from clientcreds_proxy.martian.problem import Path
+from clientcreds_proxy.martian.ranges import with_content
 
 Steps = tuple[str, ...]  # from a folder down to a file: no `.`, no `..`, nothing empty
 
@@ -55,7 +56,7 @@ class ServeFiles(Leaf):
         return replace(request, answered_here=True)
 
     def change_response(self, response: Response, request: Request) -> Response:
-        """The response with the file, or a 404; `ModifierFailed` where it can't be read."""
+        """The response with the file or a part of it, or a 404; `ModifierFailed` where it can't be read."""
         asked = steps(
             unquote_to_bytes(request.path.encode(errors="surrogateescape")).decode(errors="replace")
         )
@@ -63,7 +64,8 @@ class ServeFiles(Leaf):
         found = request.read_file(self.folder, path) if path else None
         if found is None:
             return replace(response, status=404)
-        return response.with_body(found, _TYPES.get(PurePosixPath(path[-1]).suffix.lower(), _UNKNOWN_TYPE))
+        kind = _TYPES.get(PurePosixPath(path[-1]).suffix.lower(), _UNKNOWN_TYPE)
+        return with_content(response, request, found, kind)
 
 
 def steps(path: str) -> Steps:

@@ -39,7 +39,8 @@ def as_sent(before: Response, after: Response, method: str) -> Response:
     A 101 is no answer: there another protocol begins, and modifiers have its headers alone.
     """
     if before.status == 101:
-        return replace(after, status=101, body=None)
+        headers = after.headers if after.body is None else without(after.headers, _FRAMING)
+        return replace(after, status=101, body=None, headers=headers)
     if after.body is None and after.status == before.status:
         return after
     if _is_empty(after.status):

@@ -1,10 +1,14 @@
 """Files for `static.Modifier`: the port `ReadFile`. Nothing outside the folder is ever opened."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from clientcreds_proxy.errors import ModifierFailed
+
+# A name longer than any file's, a socket: nothing that could be mended.
+_NO_FILE = frozenset({errno.ENAMETOOLONG, errno.ENXIO})
 
 LARGEST = 64 * 1024 * 1024  # bytes; a file is read whole, while nothing else happens in the proxy
 
@@ -12,7 +16,7 @@ LARGEST = 64 * 1024 * 1024  # bytes; a file is read whole, while nothing else ha
 def read_file(folder: str, path: tuple[str, ...]) -> bytes | None:
     """The file at this path below `folder`, links inside of it followed; None where there is none.
 
-    A link that leads out of the folder, a folder, a pipe or a device is none.
+    A link that leads out of the folder, a folder, a pipe, a socket or a device is none.
     """
     try:
         root = Path(folder).resolve(strict=True)
@@ -23,6 +27,8 @@ def read_file(folder: str, path: tuple[str, ...]) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
         return None
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        if isinstance(error, OSError) and error.errno in _NO_FILE:
+            return None
         raise ModifierFailed("static.Modifier can't read this file") from error
 
 

@@ -50,6 +50,28 @@ def test_path_without_a_file_is_a_404(path: str) -> None:
     assert (response.status, response.body) == (404, None)
 
 
+@pytest.mark.parametrize(
+    ("asked", "before", "status", "body", "said"),
+    [
+        ("bytes=1-3", 200, 206, b"mla", "bytes 1-3/6"),
+        ("bytes=9-", 200, 416, b"", "bytes */6"),
+        ("lines=1", 206, 200, b"umlaut", None),
+        ("bytes=1-3", 500, 500, b"umlaut", None),
+    ],
+)
+def test_range_is_a_part_of_the_file(
+    asked: str, before: int, status: int, body: bytes, said: str | None
+) -> None:
+    modifier = parse({"static.Modifier": {"rootPath": "files", "scope": ["response"]}}, folder="/srv")
+    request = request_to("https://api.example.com/%C3%A4%20b", ("Range", asked), files=FILES)
+    came = Response(status=before, headers=(("Content-Range", "bytes 0-1/2"),))
+
+    response = modifier.modify_response(came, request)
+
+    assert (response.status, response.body) == (status, body)
+    assert dict(response.headers).get("Content-Range") == said
+
+
 def test_explicit_path_has_its_own_file() -> None:
     explicit = {"/named": "a/b.json", "/a/": "noending", "/a/b.json": "missing"}
 

@@ -63,4 +63,5 @@ def test_head_has_the_head_alone() -> None:
 
 
 def test_upgrade_is_no_answer() -> None:
-    assert seen(101, 200, body=b"new") == Response(status=101, headers=FRAMED)
+    assert seen(101, 200) == Response(status=101, headers=FRAMED)
+    assert seen(101, 200, body=b"new") == Response(status=101, headers=(("X", "1"),))

@@ -1,6 +1,7 @@
 """Files for `static.Modifier`: nothing outside of the folder is served."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,13 @@ def test_pipe_is_none_and_waits_for_nobody(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
 
     assert read(folder, "pipe") is None
+
+
+def test_socket_and_name_that_no_file_can_have_are_none(folder: Path) -> None:
+    os.mknod(folder / "socket", stat.S_IFSOCK | 0o600)
+
+    assert read(folder, "socket") is None
+    assert read(folder, "a" * 300) is None
 
 
 def test_links_in_a_circle_fail(folder: Path) -> None:
