@@ -22,6 +22,7 @@ class Answers:
     name: str  # of the rule and of its source
     host: str  # with its port, where that is not https's own
     path: str = ""  # a pattern; empty: every path
+    scheme: str = "https"  # of the API, for the examples
     provider: str = ""  # a preset; empty: none
     token_url: str = ""
     issuer: str = ""
@@ -96,7 +97,9 @@ def _head(answers: Answers, file: str) -> Iterator[str]:
     yield from _step(f"clientcreds check {file}".rstrip(), "every mistake, line by line")
     yield from _step(f"clientcreds token {answers.name}{named}", "fetch a token, and see what it is good for")
     yield from _step(f"clientcreds serve{named}", "the proxy, on 127.0.0.1:8080")
-    yield from _step(f"clientcreds run{named} -- curl https://{answers.host}/", "or one command through it")
+    yield from _step(
+        f"clientcreds run{named} -- curl {answers.scheme}://{answers.host}/", "or one command through it"
+    )
     yield "#"
 
 

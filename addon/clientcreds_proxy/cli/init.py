@@ -99,7 +99,7 @@ class _Asking:
 
     def answers(self) -> Answers:
         """What the flags and the user say; a UsageError without a terminal where flags are missing."""
-        host, path = self._answer("host", "API host, or a URL of the API", _api)
+        host, path, scheme = self._answer("host", "API host, or a URL of the API", _api)
         known = bool(self.given["token_url"] or self.given["issuer"])
         provider = OTHER if known and not self.given["provider"] else self._provider()
         chosen = preset(provider) if provider in NAMES else None
@@ -121,6 +121,7 @@ class _Asking:
             name=name,
             host=host,
             path=path,
+            scheme=scheme,
             provider=provider if chosen else "",
             token_url=token_url,
             issuer=issuer,
@@ -200,18 +201,19 @@ def _one_of_the_providers(said: str) -> str:
     return said
 
 
-def _api(said: str) -> tuple[str, str]:
-    """Host (with a port that is not https's own) and path pattern."""
+def _api(said: str) -> tuple[str, str, str]:
+    """Host (with a port that is not https's own), path pattern and scheme."""
     try:
         if "://" not in said:
             parse_host(_text(said))
-            return said.strip(), ""
+            return said.strip(), "", "https"
         url = parse_url(said.strip())
     except (ValueError, PatternError) as error:
         raise click.BadParameter(str(error)) from error
     path = url.target.partition("?")[0].rstrip("/")
     place = url.destination
-    return (url.host_header if place.scheme == "https" else place.authority), f"{path}/**" if path else ""
+    host = url.host_header if place.scheme == "https" else place.authority
+    return host, f"{path}/**" if path else "", place.scheme
 
 
 def _secret(said: str) -> str:

@@ -112,6 +112,11 @@ def test_init_takes_a_host_or_a_url(
     assert [str(pattern) for pattern in rule.match.paths] == paths
 
 
+def test_init_s_example_speaks_as_the_api_does() -> None:
+    assert "-- curl http://127.0.0.1:8000/" in init(changed={"host": "http://127.0.0.1:8000/v2"}).stdout
+    assert "-- curl https://api.example.com/" in init(changed={"host": "api.example.com"}).stdout
+
+
 @pytest.mark.parametrize(
     ("host", "name", "secret"),
     [
