@@ -9,6 +9,7 @@ import pytest
 from tests.proxy.harness import mitmdump
 from tests.proxy.lines import Answer, Line, dial
 from tests.proxy.test_canary import shown
+from tests.proxy.test_other_addons import OTHER
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer
 
@@ -101,3 +102,24 @@ async def test_no_secret_of_a_caller_shows(
     assert shown("".join(str(answer) for answer in answers), SECRET, WRONG) == []
     for seen in (*api.seen[:-1], *tls_api.seen):
         assert shown(seen.head.decode() + seen.body.decode(), SECRET, WRONG, "client_id") == []
+
+
+async def test_no_secret_shows_in_what_others_answer(api: Api, folder: Path) -> None:
+    """Those of proxyauth come before the form does, another addon's while it is waited for."""
+    flows, here = folder / "flows", f"localhost:{api.port}"
+    login = f"Proxy-Authorization: Basic {base64.b64encode(b'user:pass').decode()}"
+    async with AuthorizationServer(clients={"alice": SECRET}).running() as idp:
+        text = rules(idp, api.port, 2, "text").replace("proxy_authorization, ", "")
+        options = ("-w", str(flows), "--set", "proxyauth=user:pass", *OTHER)
+        async with mitmdump(text, *options, folder=folder) as proxy:
+            answers = []
+            for path, logged_in in (("/a", ()), ("/answer", (login,))):
+                for query, headers, body in places(SECRET):
+                    kept = [header for header in headers if not header.startswith("Proxy")]
+                    async with dial(proxy.port) as line:
+                        given = await ask(line, here, path + query, *kept, *logged_in, body=body)
+                        answers.append(given.status)
+
+    assert answers == [407] * 4 + [218] * 4
+    assert "client_id" not in flows.read_text("latin-1")
+    assert shown(flows.read_text("latin-1"), SECRET) == []

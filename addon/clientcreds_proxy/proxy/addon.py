@@ -132,7 +132,11 @@ class ClientCreds(ConnectionHooks):
     async def request(self, flow: http.HTTPFlow) -> None:
         """Go on with a request whose body may name its caller; exchange one that did not stream."""
         passage = self._passages.of(flow)
-        if passage is None or flow.response is not None:
+        if flow.response is not None:
+            if passage is None or passage.waits_for_body:
+                self._hide_login(flow)  # answered before: by mitmproxy, or by another addon
+            return
+        if passage is None:
             return
         if passage.waits_for_body:
             await self._go_on(flow, passage)

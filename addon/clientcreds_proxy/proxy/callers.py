@@ -106,8 +106,10 @@ class Callers:
     def hide(self, flow: http.HTTPFlow, policy: Policy) -> None:
         """Take the credentials out of a request that goes nowhere: mitmproxy refused it, or another addon."""
         arrival = arrival_of(flow)
-        finding = policy.gate.find(arrival)
-        self.take(flow, Passage(arrival=arrival, policy=policy, started=0, finding=finding))
+        passage = Passage(arrival=arrival, policy=policy, started=0, finding=policy.gate.find(arrival))
+        caller = _caller_of(passage)
+        passage.waits_for_body = caller is not None and "body" in caller.places and _may_be_form(flow.request)
+        self.take(flow, passage)
 
     def take(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """Note this request's caller in the passage, and take its credentials out of the request."""
