@@ -137,7 +137,7 @@ async def test_denied_requests_share_one_token(world: World) -> None:
 
 
 async def test_claims_go_on_in_headers_and_never_the_clients_own(world: World) -> None:
-    own = dict.fromkeys(FORWARD, "faked") | {"x-exp": "faked"}
+    own = dict.fromkeys(FORWARD, "faked") | {"x-exp": "faked", "X_Group": "faked", "x_other": "own"}
 
     async with world.proxy.client() as client:
         await client.get(world.url("forward"), headers=own)
@@ -152,7 +152,8 @@ async def test_claims_go_on_in_headers_and_never_the_clients_own(world: World) -
         "X-Odd": [""],
         "X-Missing": [""],
     }
-    assert request.all("x-evil") == []
+    assert request.all("x-evil") == request.all("x_group") == []
+    assert request.all("x_other") == ["own"]
 
 
 @pytest.mark.parametrize("rule", ["forward-opaque", "forward-keep"])

@@ -63,9 +63,18 @@ def attach_again(request: http.Request, passage: Passage, decision: Decision, wi
 
 
 def _forward_claims(request: http.Request, passage: Passage, decision: Decision) -> None:
-    """Set the headers that carry claims; empty where there is no such claim, whatever the client sent."""
+    """Set the headers that carry claims; empty where there is no such claim, whatever the client sent.
+
+    Nor does `X_Group` stay beside `X-Group`: to CGI, WSGI and their like both are `HTTP_X_GROUP`.
+    """
     claims = passage.obtained.token.claims if passage.obtained else None
-    for name, claim in decision.rule.forward_headers:
+    forwarded = decision.rule.forward_headers
+    ours = {name.lower().replace("_", "-").encode() for name, _ in forwarded}
+    if ours:
+        request.headers.fields = tuple(
+            field for field in request.headers.fields if field[0].lower().replace(b"_", b"-") not in ours
+        )
+    for name, claim in forwarded:
         request.headers[name] = (text_of(find(claims, claim)) or "").strip()
 
 
