@@ -72,7 +72,7 @@ class ConnectionHooks:
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """The last word on a connection, in modes that have no CONNECT to refuse."""
         try:
-            if not self._passages.lead_to(data.server.address, data.client):
+            if tunnel.is_socks(data.client) and not self._passages.led_to(data.server.address, data.client):
                 tunnel.admit_socks(data, self.house.policy)
             if tunnel.is_ruled(data.server.address, self.house.policy):
                 self._guard.expect(data.server)

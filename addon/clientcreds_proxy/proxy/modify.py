@@ -33,7 +33,8 @@ def modify(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
         after = modifier.modify_request(after)
     facts.write_request(flow, before, after)
     passage.sent, passage.leaves_for = after, facts.as_mitmproxy_names_it(request)
-    if facts.is_led_elsewhere(before, after):
+    passage.is_led = facts.is_led_elsewhere(before, after)
+    if passage.is_led:
         _refuse_led_away(flow, passage, decision)
     if request.scheme == "https" and not (request.is_http2 or request.is_http3):
         request.authority = ""  # the next hop is the API itself: no target in absolute form

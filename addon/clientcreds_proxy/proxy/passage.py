@@ -46,6 +46,7 @@ class Passage:
     placeholders: list[str] = field(default_factory=list)
     sent: Request | None = None  # after the modifiers, without the token
     leaves_for: Destination | None = None  # after them, as mitmproxy names it
+    is_led: bool = False  # they led it there
     answer_body: bytes | None = None  # instead of the API's
     without_token: TokenFailure | None = None  # why it goes on without a token, or with a 401
     refused: Refused | None = None
@@ -122,10 +123,12 @@ class Passages:
         """What is known about this request; None for one that is none of our business, or is over."""
         return self._by_flow.get(flow)
 
-    def lead_to(self, address: tuple[str, int] | None, client: connection.Client) -> bool:
-        """Whether a request of this client was admitted and leaves for this address, led there or not."""
+    def led_to(self, address: tuple[str, int] | None, client: connection.Client) -> bool:
+        """Whether a modifier led a request of this client, which was admitted, to this address."""
         return any(
-            passage.leaves_for is not None and (passage.leaves_for.host, passage.leaves_for.port) == address
+            passage.is_led
+            and passage.leaves_for
+            and (passage.leaves_for.host, passage.leaves_for.port) == address
             for flow, passage in self._by_flow.items()
             if flow.client_conn.peername == client.peername
         )

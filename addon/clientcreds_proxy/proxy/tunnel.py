@@ -66,9 +66,14 @@ def admit_connect(flow: http.HTTPFlow, policy: Policy) -> None:
         flow.response.headers.clear()
 
 
+def is_socks(client: connection.Client) -> bool:
+    """Whether a client speaks SOCKS."""
+    return isinstance(client.proxy_mode, mode_specs.Socks5Mode)
+
+
 def admit_socks(data: ServerConnectionHookData, policy: Policy) -> None:
     """The same for SOCKS, where no hook lies before the connection to the server."""
-    if not isinstance(data.client.proxy_mode, mode_specs.Socks5Mode) or data.server.address is None:
+    if data.server.address is None:
         return
     known = ctx.master.addons.get("proxyauth").authenticated.get(data.client)
     policy.gate.admit_connection(
