@@ -9,7 +9,7 @@ import pytest
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import ClientTls, RedisSpec
 from tests.services.redis_server import redis_server
-from tests.services.redis_store import PASSWORD, at, two
+from tests.services.redis_store import PASSWORD, SECRET, at, two
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +64,26 @@ async def test_server_that_is_not_redis_is_said() -> None:
             await process.token()
 
             assert [event.why for event in process.events] == ["what answers there is not Redis"]
+
+
+@pytest.mark.parametrize(
+    "reply", [b":1\r\n", b"*1\r\n:1\r\n", b"$3\r\nabc\r\n"], ids=["number", "list", "text"]
+)
+async def test_answers_of_another_kind_are_said(reply: bytes) -> None:
+    """A proxy between is at fault, say; two secrets, for then a record is read before the lock is asked for."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(2**16):
+            writer.write(reply)
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        spec = RedisSpec(endpoints=((host, port),))
+        async with two(spec, SECRET, Secret("an older one that is long")) as (process, _, _):
+            assert await process.token() == "token-1"
+
+            (event,) = process.events
+            assert event.why == "it answers a command with something else than the command gives"
 
 
 async def test_redis_that_is_not_there_costs_nothing_and_is_used_once_it_is(tmp_path: Path) -> None:

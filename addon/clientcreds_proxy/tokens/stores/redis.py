@@ -72,8 +72,13 @@ class RedisBackend:
     async def read(self, name: str, /) -> Found | None:
         """The record."""
         record = await self._run("GET", name)
-        left = None if record is None else await self._run("PTTL", name)
-        return None if left is None else Found(record=record, seconds_left=left / 1000)
+        match None if record is None else (record, await self._run("PTTL", name)):
+            case None:
+                return None
+            case (bytes(), int() as left):
+                return Found(record=record, seconds_left=left / 1000)
+            case _:
+                raise StoreDown("it answers a command with something else than the command gives")
 
     async def claim(
         self, name: str, /, *, unwanted: bytes, fence: str, lock_seconds: float
