@@ -70,7 +70,7 @@ async def test_server_that_is_not_redis_is_said() -> None:
     "reply", [b":1\r\n", b"*1\r\n:1\r\n", b"$3\r\nabc\r\n"], ids=["number", "list", "text"]
 )
 async def test_answers_of_another_kind_are_said(reply: bytes) -> None:
-    """A proxy between is at fault, say; two secrets, for then a record is read before the lock is asked for."""
+    """A proxy between is at fault, say. With two secrets a record is read before there is a lock."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(2**16):
