@@ -11,7 +11,7 @@ from tests.proxy.load import steady
 from tests.simulators.api import Api
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 
 def rules(idp: AuthorizationServer, api: Api, extra: str = "") -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.services.redis_load import under_load
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 
 async def test_redis_that_comes_and_goes_fails_no_request(tmp_path: Path) -> None:
