@@ -104,6 +104,28 @@ async def test_no_secret_of_a_caller_shows(
         assert shown(seen.head.decode() + seen.body.decode(), SECRET, WRONG, "client_id") == []
 
 
+async def test_no_secret_shows_in_what_counts_as_none(api: Api, folder: Path) -> None:
+    """Credentials that come twice, or stand behind others that are refused."""
+    flows, here = folder / "flows", f"localhost:{api.port}"
+    by_header, _, by_query, by_form = places(SECRET)
+    basic, form = by_header[1][0], by_form[2]
+    refused = places(WRONG)[1][1]
+    async with AuthorizationServer(clients={"alice": SECRET}).running() as idp:
+        text = rules(idp, api.port, 2, "text")
+        async with mitmdump(text, "-w", str(flows), folder=folder) as proxy, dial(proxy.port) as line:
+            answers = [
+                await ask(line, here, "/a", basic, basic),
+                await ask(line, here, "/a", *refused, basic),
+                await ask(line, here, f"/a{by_query[0]}&client_id=x&kept=1", "Authorization: Bearer kept"),
+                await ask(line, here, "/a", FORM, body=f"{form}&client_id=x&kept=2"),
+            ]
+
+    assert [(answer.status, answer.reason) for answer in answers] == [(401, "caller_unauthorized")] * 4
+    stored = flows.read_text("latin-1")
+    assert shown(stored, SECRET, WRONG) == []
+    assert all(word in stored for word in ("/a?kept=1", "Bearer kept", "kept=2"))
+
+
 async def test_no_secret_shows_in_what_others_answer(api: Api, folder: Path) -> None:
     """Those of proxyauth come before the form does, another addon's while it is waited for."""
     flows, here = folder / "flows", f"localhost:{api.port}"

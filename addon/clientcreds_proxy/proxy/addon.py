@@ -10,7 +10,7 @@ import time
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
-from clientcreds_proxy.errors import ModifierFailed, Refusal, ShuttingDown
+from clientcreds_proxy.errors import CallerUnauthorized, ModifierFailed, Refusal, ShuttingDown
 from clientcreds_proxy.proxy import (
     answer,
     attach,
@@ -213,6 +213,8 @@ class ClientCreds(ConnectionHooks):
             self.house.log.event("error", "a modifier failed", {"rule": rule, "why": why})
         if passage is not None:
             passage.refused = ours
+            if isinstance(refused, CallerUnauthorized):
+                self._callers.hide_refused(flow, passage)
             self._forget(passage)
             flow.comment = passage.comment
         refusal.refuse(flow, ours)

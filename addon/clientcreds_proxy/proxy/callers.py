@@ -22,6 +22,7 @@ from clientcreds_proxy.tokens.credentials import (
     Holder,
     find,
     in_basic,
+    is_basic,
     missing,
     target_without,
     without,
@@ -111,6 +112,22 @@ class Callers:
         passage.waits_for_body = caller is not None and "body" in caller.places and _may_be_form(flow.request)
         self.take(flow, passage)
 
+    def hide_refused(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """Take out what was no good, or looked at no more: a refused request goes nowhere, and is stored."""
+        caller = _caller_of(passage)
+        if caller is None:
+            return
+        request = flow.request
+        if "header" in caller.places:
+            own = [value for value in request.headers.get_all("authorization") if not is_basic(value)]
+            request.headers.set_all("authorization", own)
+        if not caller.hide_credentials:
+            return
+        if "query" in caller.places:
+            request.path = target_without(request.path)
+        if "body" in caller.places and passage.waits_for_body:
+            request.content = _without(request)
+
     def take(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """Note this request's caller in the passage, and take its credentials out of the request."""
         caller = _caller_of(passage)
@@ -174,9 +191,13 @@ def _take_out(place: Place, caller: Caller, flow: http.HTTPFlow, passage: Passag
             request.path = target_without(request.path)
             passage.arrival = replace(arrival, facts=replace(arrival.facts, target=request.path))
         case "body" if caller.hide_credentials:
-            request.content = without(_text(request.raw_content or b"")).encode("utf-8", "surrogateescape")
+            request.content = _without(request)
         case _:
             pass
+
+
+def _without(request: http.Request) -> bytes:
+    return without(_text(request.raw_content or b"")).encode("utf-8", "surrogateescape")
 
 
 def _text(body: bytes) -> str:

@@ -76,15 +76,20 @@ def in_basic(headers: Headers, name: str) -> Credentials | None:
     values = [value for key, value in headers if key.lower() == name]
     if len(values) != 1:
         return None
-    scheme, _, encoded = values[0].strip().partition(" ")
-    if scheme.lower() != "basic":
+    if not is_basic(values[0]):
         return None
+    encoded = values[0].strip().partition(" ")[2]
     try:
         pair = base64.b64decode(encoded.strip().encode("ascii"), validate=True).decode()
     except ValueError:
         return None
     client_id, _, secret = pair.partition(":")
     return _credentials(client_id, secret)
+
+
+def is_basic(value: str) -> bool:
+    """Whether this Authorization is Basic, well made or not."""
+    return value.strip().partition(" ")[0].lower() == "basic"
 
 
 def in_form(text: str) -> Credentials | None:
