@@ -311,7 +311,8 @@ async def test_second_proxy_takes_a_free_port_and_port_chooses_between_the_two(w
         file = await announced(world.runtime, second.process.pid)
         several = world.command("status")
         chosen = world.command("status", "--port", str(second.port), "--json")
-        by_config = world.command("status", "--config", str(other / "rules.yaml"), "--json")
+        spelled = world.folder / ".." / "second" / "rules.yaml"
+        by_config = world.command("status", "--config", str(spelled), "--json")
         neither = world.command("reload", "--port", "1")
         os.kill(second.process.pid, signal.SIGKILL)
         await second.process.wait()

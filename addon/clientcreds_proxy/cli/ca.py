@@ -58,7 +58,7 @@ def bundle(confdir: str | None) -> trust.Bundle:
     return found
 
 
-@click.group(epilog=_EPILOG)
+@click.group(epilog=_EPILOG, short_help="Show the CA that clients must trust.")
 def ca() -> None:
     """Show what clients must trust: the CA that signs for ruled hosts.
 
@@ -73,7 +73,7 @@ def path(confdir: str | None) -> None:
     click.echo(certificate(confdir))
 
 
-@ca.command("bundle")
+@ca.command("bundle", short_help="Print it with all that is trusted already (PEM).")
 @output_option
 @confdir_option
 def bundle_(output: str | None, confdir: str | None) -> None:
@@ -89,7 +89,7 @@ def bundle_(output: str | None, confdir: str | None) -> None:
         click.echo(found.pem, nl=False)
 
 
-@ca.command("java")
+@ca.command("java", short_help="Write a trust store for Java (PKCS#12).")
 @output_option
 @confdir_option
 def java(output: str | None, confdir: str | None) -> None:

@@ -30,7 +30,7 @@ Exit codes:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Check a configuration: all errors and warnings.")
 @click.argument("file", required=False)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @json_option

@@ -18,7 +18,7 @@ Exit codes:
 VARIABLE = "_CLIENTCREDS_COMPLETE"  # click's own name for it
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Print the completion for bash, zsh or fish.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

@@ -41,7 +41,7 @@ _ELSEWHERE = ("docker", "systemd", "java")
 _SHELLS = ["sh", "fish", "powershell", *_ELSEWHERE]
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Print the variables that lead clients to the proxy.")
 @click.option("--shell", type=click.Choice(_SHELLS), default="sh", help="Who reads them. Default: sh.")
 @click.option(
     "--port",

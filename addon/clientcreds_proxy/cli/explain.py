@@ -31,7 +31,7 @@ Exit codes:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Say which rule wins a request, and what it does.")
 @click.argument("method")
 @click.argument("url")
 @click.option("--header", "headers", multiple=True, metavar="'N: V'", help="A header that the client sends.")

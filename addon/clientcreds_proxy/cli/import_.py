@@ -29,7 +29,7 @@ Exit codes:
 """
 
 
-@click.command("import", epilog=_EPILOG)
+@click.command("import", epilog=_EPILOG, short_help="Turn a gateway's configuration into rules.")
 @click.argument("gateway", type=click.Choice(get_args(Gateway)))
 @click.argument("file")
 @click.option("--strict", is_flag=True, help="Exit with 1 where something could not be carried over.")

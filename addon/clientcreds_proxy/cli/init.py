@@ -41,7 +41,7 @@ Exit codes:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Write a first configuration, out of a few answers.")
 @click.option("--host", metavar="HOST", help="The API's host (api.example.com), or a URL of the API.")
 @click.option("--provider", type=click.Choice([*NAMES, OTHER]), help="Who gives the tokens.", metavar="NAME")
 @click.option("--token-url", metavar="URL", help="The token endpoint, unless the provider has only one.")
@@ -56,13 +56,19 @@ Exit codes:
 @click.option("-o", "--output", metavar="FILE", help="Write the configuration there instead of printing it.")
 @click.option("--force", is_flag=True, help="Let -o replace a file.")
 @config_option
-def init(*, test: bool, output: str | None, force: bool, config: str | None, **given: object) -> None:
+@click.pass_obj
+def init(
+    before: str | None, /, *, test: bool, output: str | None, force: bool, config: str | None, **given: object
+) -> None:
     """Write a first configuration: an API, who gives its tokens, where the secret lives.
 
     Asks for what no flag says. The secret itself is neither asked for nor written. With --config instead of
     -o the file is written there.
     """
-    output = output or config
+    named = {each for each in (before, config, output) if each}
+    if len(named) > 1:
+        raise click.UsageError("name the file once: with -o or with --config")
+    output = next(iter(named), None)
     if force and output is None:
         raise click.UsageError("--force is about the file that -o names")
     if output is not None and Path(output).exists() and not force:

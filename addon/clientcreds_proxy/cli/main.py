@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from clientcreds_proxy import __version__
 from clientcreds_proxy.cli.ca import ca
 from clientcreds_proxy.cli.check import check
 from clientcreds_proxy.cli.completion import completion
@@ -48,6 +49,7 @@ else config/rules.yaml of the checkout.
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
+@click.version_option(__version__, message="clientcreds %(version)s")
 @click.pass_context
 def commands(context: click.Context, config: str | None) -> None:
     """Point HTTP_PROXY at it, and your app speaks OAuth 2.0: checks and tools around the proxy."""
@@ -74,9 +76,18 @@ commands.add_command(token)
 
 def main() -> None:
     """Run the command. Output that can't be written is no traceback (click itself answers `| head`)."""
+    _reopen()
     try:
         commands.main(prog_name="clientcreds")
     except OSError as error:
-        click.echo(f"clientcreds: {error.strerror}", err=True)
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"clientcreds: {where}{error.strerror or error}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not tried again
         sys.exit(1)
+
+
+def _reopen() -> None:
+    """Let streams that the caller closed (`>&-`) be empty: mitmproxy counts on having them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

@@ -61,7 +61,11 @@ class Wanted:
         click.echo(f"clientcreds: warning: {text}", file=self.log_to)
 
 
-@click.command(epilog=_EPILOG, context_settings={"allow_interspersed_args": False})
+@click.command(
+    epilog=_EPILOG,
+    short_help="Run a command with a proxy of its own.",
+    context_settings={"allow_interspersed_args": False},
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("-v", "--verbose", is_flag=True, help="Show the proxy's whole log.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing of it, not even refusals.")

@@ -42,8 +42,8 @@ def choose(port: int | None, config: str | None) -> Running:
     everyone = alive()
     chosen = [each for each in everyone if port in (None, *each.ports)]
     if config is not None:
-        wanted = Path(config).absolute()
-        chosen = [each for each in chosen if Path(each.config) == wanted]
+        wanted = Path(config).resolve()
+        chosen = [each for each in chosen if Path(each.config).resolve() == wanted]
     if len(chosen) == 1:
         return chosen[0]
     if chosen:

@@ -13,7 +13,7 @@ With this as a configuration's first line, editors complete and check it:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Print the JSON Schema of the configuration.")
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
     click.echo(schema_text(), nl=False)

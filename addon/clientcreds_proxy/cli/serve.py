@@ -36,7 +36,12 @@ Examples:
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
-@click.command(epilog=_SERVE_EPILOG, context_settings=_PASS_ON, options_metavar="[OPTIONS]")
+@click.command(
+    epilog=_SERVE_EPILOG,
+    short_help="Run the proxy, on 127.0.0.1:8080.",
+    context_settings=_PASS_ON,
+    options_metavar="[OPTIONS]",
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP OPTIONS]")
 @config_option
 @click.pass_context
@@ -53,7 +58,12 @@ def serve(context: click.Context, options: tuple[str, ...], config: str | None) 
     _run(context, proxy.serve, options, config)
 
 
-@click.command(epilog=_WEB_EPILOG, context_settings=_PASS_ON, options_metavar="[OPTIONS]")
+@click.command(
+    epilog=_WEB_EPILOG,
+    short_help="Run the proxy with mitmweb, in a browser.",
+    context_settings=_PASS_ON,
+    options_metavar="[OPTIONS]",
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[MITMWEB OPTIONS]")
 @config_option
 @click.pass_context

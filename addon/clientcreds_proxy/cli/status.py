@@ -51,7 +51,7 @@ Exit codes:
 """
 
 _port_option: Decorator = click.option(
-    "--port", type=int, metavar="PORT", help="The proxy's port, where several proxies are running."
+    "--port", type=click.IntRange(1, 65535), help="The proxy's port, where several proxies are running."
 )
 _running_option: Decorator = click.option(
     "--config", "config", metavar="FILE", help="The proxy's configuration, where several proxies are running."
@@ -72,7 +72,7 @@ def _or_exit(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-@click.command(epilog=_STATUS_EPILOG)
+@click.command(epilog=_STATUS_EPILOG, short_help="Show how a running proxy is.")
 @_port_option
 @json_option
 @_running_option
@@ -91,7 +91,7 @@ def status(before: str | None, port: int | None, config: str | None, *, as_json:
         click.echo(line)
 
 
-@click.command(epilog=_RELOAD_EPILOG)
+@click.command(epilog=_RELOAD_EPILOG, short_help="Have a running proxy read its configuration again.")
 @_port_option
 @_running_option
 @click.pass_obj
@@ -112,7 +112,7 @@ def reload(before: str | None, port: int | None, config: str | None) -> None:
     sys.exit(1)
 
 
-@click.command(epilog=_PURGE_EPILOG)
+@click.command(epilog=_PURGE_EPILOG, short_help="Have a running proxy drop its tokens.")
 @click.argument("source", required=False)
 @_port_option
 @_running_option

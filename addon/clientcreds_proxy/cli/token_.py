@@ -42,7 +42,7 @@ WAYS: dict[Way, str] = {
 }
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Fetch a token, and show what it is good for.")
 @click.argument("source", shell_complete=complete_source)
 @click.option(
     "--show", is_flag=True, help="Print the token itself, and nothing else (with --json: as token)."

@@ -169,3 +169,14 @@ def test_env_for_java_is_a_file_of_arguments(here: Path) -> None:
 
     assert lines[:2] == ["-Dhttp.proxyHost=127.0.0.1", "-Dhttp.proxyPort=3128"]
     assert json.loads(run("env", "--shell", "java", "--port", "3128", "--json").stdout) == lines
+
+
+def test_ca_names_the_file_that_it_cannot_write(here: Path) -> None:
+    for command in ("bundle", "java"):
+        result = run("ca", command, "-o", "nowhere/file")
+
+        assert (result.exit_code, result.stderr) == (
+            1,
+            "clientcreds: nowhere/file: No such file or directory\n",
+        )
+        assert not (here / "nowhere").exists()

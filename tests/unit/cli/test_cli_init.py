@@ -268,3 +268,25 @@ def test_init_asks_at_a_terminal(here: Path) -> None:
     spec = load(here / "c.yaml", environ={"ACME_CLIENT_SECRET": "x"}).sources["acme"]
     assert (spec.issuer, spec.client_id) == ("https://acme.eu.auth0.com/", "my-app")
     assert (spec.audience, spec.scopes) == (("https://api.acme.com/",), ("read", "write"))
+
+
+def test_init_writes_where_config_before_the_command_says(here: Path) -> None:
+    flags = [word for pair in FLAGS.items() for word in pair]
+
+    done = run("--config", "team.yaml", "init", *flags)
+    twice = run("--config", "team.yaml", "init", "-o", "other.yaml", *flags)
+
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert load(here / "team.yaml", environ={"MY_SECRET": "made up"}).rules
+    assert (twice.exit_code, (here / "other.yaml").exists()) == (2, False)
+    assert "name the file once" in twice.stderr
+
+
+def test_init_names_the_file_that_it_cannot_write() -> None:
+    main = [sys.executable, "-m", "clientcreds_proxy.cli", "init", "-o", "nowhere/a.yaml"]
+    flags = [word for pair in FLAGS.items() for word in pair]
+
+    done = subprocess.run([*main, *flags], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"clientcreds: nowhere/a.yaml: No such file or directory\n"

@@ -24,3 +24,14 @@ def test_full_disk_is_one_line() -> None:
         done = subprocess.run(COMMAND, stdout=full, stderr=subprocess.PIPE, env=ENVIRON, check=False)
 
     assert (done.returncode, done.stderr) == (1, b"clientcreds: No space left on device\n")
+
+
+def test_streams_that_are_closed_are_no_traceback() -> None:
+    main = [sys.executable, "-m", "clientcreds_proxy.cli", "serve", "--config", "nowhere.yaml"]
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" <&- >&-', "sh", *main], stderr=subprocess.PIPE, env=ENVIRON, check=False
+    )
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.startswith(b"nowhere.yaml:1:1: can't be read")

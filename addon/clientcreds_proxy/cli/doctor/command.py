@@ -30,7 +30,7 @@ Exit codes:
 _MARKS: dict[State, str] = {"ok": "ok", "fail": "FAIL", "left out": "--"}
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Say what is wrong, and what mends it.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The proxy's port. Default: mitmproxy's, 8080.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="An option of mitmproxy.")
 @confdir_option

@@ -1,0 +1,29 @@
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from clientcreds_proxy import __version__
+from clientcreds_proxy.cli.main import commands
+from tests.unit.cli.running import run
+
+
+def groups(group: click.Group = commands, name: str = "") -> Iterator[tuple[str, click.Group]]:
+    """Every command that has commands of its own."""
+    yield name, group
+    for each in group.commands.values():
+        if isinstance(each, click.Group):
+            yield from groups(each, f"{name} {each.name}".strip())
+
+
+@pytest.mark.parametrize(("name", "group"), list(groups()))
+def test_help_says_what_each_command_does_in_one_whole_line(name: str, group: click.Group) -> None:
+    said = run(*name.split(), "--help").stdout.partition("\nCommands:\n")[2].partition("\n\n")[0]
+
+    lines = [line.split(maxsplit=1) for line in said.splitlines()]
+    assert [command for command, _ in lines] == sorted(group.commands)
+    assert all(text.endswith(".") and not text.endswith("...") and len(text) <= 55 for _, text in lines), said
+
+
+def test_version_is_told() -> None:
+    assert run("--version").stdout == f"clientcreds {__version__}\n"
