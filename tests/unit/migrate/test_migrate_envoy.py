@@ -3,8 +3,8 @@
 import pytest
 
 from clientcreds_proxy.errors import ConfigError
-from clientcreds_proxy.migrate.importer import convert
-from tests.unit.migrate.importing import Asked, Case, asked, imported, loaded, winner
+from clientcreds_proxy.migrate.importer import Imported, convert
+from tests.unit.migrate.importing import HERE, Asked, Case, asked, imported, loaded, winner
 
 ORDERS = Asked(at="https://idp.example.com/oauth/token", basic="orders:secret-in-the-bootstrap")
 WAREHOUSE = Asked(
@@ -136,6 +136,47 @@ def test_without_overwrite_the_clients_own_header_is_kept() -> None:
     assert rule is not None
     assert (rule.attach.when_present, rule.on_token_failure) == ("keep", "refuse")
     assert config.sources["warehouse"].client.timeout_seconds == 0.5
+
+
+def changed(before: str, after: str) -> Imported:
+    text = (HERE / "envoy" / "plain.yaml").read_text()
+    assert before in text
+    return convert("envoy", text.replace(before, after), "e.yaml")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "{name: ':method', exact_match: GET, invert_match: true}",
+        "{name: ':method', string_match: {exact: GET, ignore_case: true}}",
+    ],
+)
+def test_condition_that_is_not_one_text_gives_no_token(other: str) -> None:
+    plain = "{name: ':method', exactMatch: GET, invertMatch: false}"
+
+    found = changed("{prefix: /v1/}", f"{{prefix: /v1/, headers: [{plain}]}}")
+    switched_off = changed("{prefix: /v1/}", f"{{prefix: /v1/, headers: [{other}]}}")
+
+    said = "no rule can say headers: without it a token would go to more requests"
+    assert "\n      methods: [GET]\n" in found.config
+    assert said not in [problem.message for problem in found.lost]
+    assert said in [problem.message for problem in switched_off.lost]
+    assert "\n      methods:" not in switched_off.config
+
+
+@pytest.mark.parametrize(
+    "action", ["{cluster_header: X}", "{weighted_clusters: {clusters: [{cluster_header: X}, {name: stock}]}}"]
+)
+def test_cluster_that_is_chosen_later_is_reported(action: str) -> None:
+    found = changed("{cluster: stock}", action)
+
+    assert "a cluster that is chosen for each request" in [problem.message for problem in found.lost]
+
+
+def test_secret_in_the_url_of_tokens_is_not_written() -> None:
+    found = changed("http://127.0.0.1/token", "http://127.0.0.1/token?api_key=key-in-the-url")
+
+    assert "key-in-the-url" not in f"{found}"
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,21 @@ def test_secrets_in_the_token_url_are_references() -> None:
     assert loaded(found, {**SECRET, "TOKEN_URL_SECRET": "k"}).sources["app"].token_url.endswith("api_key=k")
 
 
+def test_escaped_secret_in_the_token_url_is_a_reference() -> None:
+    found = imported({"token_url": "https://idp.example.com/token?api_key=key%2Fin%2Fthe%2Furl"})
+
+    assert "key%2F" not in found.config
+    assert "?api_key=${env:TOKEN_URL_SECRET}" in found.config
+
+
+@pytest.mark.parametrize("backend", [{"url_pattern": "/a\0"}, {"url_pattern": "\0"}])
+def test_character_that_no_path_has_switches_the_rule_off(backend: dict[str, Any]) -> None:
+    found = imported(backend=backend)
+
+    assert loaded(found, SECRET).rules == ()
+    assert len(found.lost) == 1
+
+
 def test_password_in_the_token_url_is_not_shown_though_it_is_refused() -> None:
     found = imported({"token_url": "https://user:pass-in-url@idp.example.com/token"})
 

@@ -46,6 +46,7 @@ CASES = [
             "GET https://far.west.eu.example.com/any?tenant=acme": None,
             "GET https://other.example.com/": None,
         },
+        lost=("IngressRoute/shop/warehouse.items[2].spec.routes[2].middlewares[0]",),
     ),
     Case(
         file="order.yaml",
@@ -157,6 +158,40 @@ def test_client_settings_are_carried_over() -> None:
     client = config.sources["idp"].client
 
     assert (client.timeout_seconds, client.max_retries, client.tls.insecure_skip_verify) == (2, 0, True)
+
+
+UNKNOWN = """\
+kind: Middleware
+metadata: {name: a}
+spec:
+  x1: 1
+  plugin:
+    x2: 2
+    oAuthClientCredentials:
+      {url: "https://u:in-the-url@h.example/?api_key=k%2Fk-of-url", clientID: a, clientSecret: s, x3: 3}
+---
+kind: IngressRoute
+metadata: {name: r}
+spec:
+  x4: 4
+  entryPoints: [web]
+  routes: [{match: Host(`h`), services: [], x5: 5, middlewares: [{name: a, x6: 6}, {name: b}]}]
+"""
+
+
+def test_what_is_not_known_is_reported_where_it_stands() -> None:
+    found = convert("traefik", UNKNOWN, "t.yaml")
+
+    paths = [problem.path.rpartition(".")[2] for problem in found.lost]
+    assert [path for path in paths if path[0] == "x"] == ["x1", "x2", "x3", "x4", "x5", "x6"]
+    assert "middlewares[1]" in paths
+
+
+def test_secrets_in_the_url_of_tokens_are_not_written() -> None:
+    found = convert("traefik", UNKNOWN, "t.yaml")
+
+    assert "?api_key=${env:TOKEN_URL_SECRET_2}" in found.config
+    assert not [secret for secret in ("in-the-url", "k-of-url") if secret in f"{found}"]
 
 
 def test_route_that_never_wins_is_a_comment_with_a_note() -> None:

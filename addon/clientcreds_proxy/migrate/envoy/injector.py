@@ -8,6 +8,7 @@ from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Source, Value, filled, one_or_many
 from clientcreds_proxy.migrate.envoy.cluster import Cluster
 from clientcreds_proxy.migrate.envoy.field import both, field, type_of
+from clientcreds_proxy.migrate.url import url
 from clientcreds_proxy.migrate.vault import looks_secret
 
 FILTER = "CredentialInjector"
@@ -53,7 +54,9 @@ def _source(at: At, draft: Draft, secrets: Mapping[str, At], known: Mapping[str,
     method = _METHODS.get(field(client, "auth_type").text())
     keys = filled(
         {
-            "token_url": _token_url(endpoint, known.get(endpoint.at("cluster").text())),
+            "token_url": url(
+                _token_url(endpoint, known.get(endpoint.at("cluster").text())), endpoint.at("uri"), draft
+            ),
             "client_id": name,
             "client_secret": _secret(field(client, "client_secret"), draft, secrets, name),
             "client_auth": method,

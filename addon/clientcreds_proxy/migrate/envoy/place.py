@@ -8,6 +8,8 @@ from clientcreds_proxy.migrate.envoy.field import both, field
 
 _KNOWN = both("prefix", "path", "path_separated_prefix", "headers", "query_parameters", "case_sensitive")
 
+_CONDITION = both("name", "string_match", "exact_match")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -52,7 +54,15 @@ def _paths(at: At) -> tuple[str, ...]:
 
 
 def _exact(at: At) -> str:
-    return field(at, "string_match", "exact").text() or field(at, "exact_match").text()
+    """The one text that a header or a parameter must be; empty where it may be another, too."""
+    string = field(at, "string_match")
+    others = [
+        *(member for name, member in at.members() if name not in _CONDITION),
+        *(member for name, member in string.members() if name != "exact"),
+    ]
+    if any(each.value not in (None, False) for each in others):  # inverted, or in any case
+        return ""
+    return string.at("exact").text() or field(at, "exact_match").text()
 
 
 def domains(host: At) -> tuple[tuple[str, ...], bool]:

@@ -178,7 +178,11 @@ def _disables(level: At) -> bool:
 
 def _clusters_of(action: At, file: _File) -> Iterator[Cluster]:
     names = [action.at("cluster").text()]
-    names += [each.at("name").text() for each in field(action, "weighted_clusters").at("clusters").items()]
+    weighted = field(action, "weighted_clusters").at("clusters").items()
+    names += [each.at("name").text() for each in weighted]
+    for each in weighted or [action]:
+        if each.given and not any(each.at(key).text() for key in ("cluster", "name")):
+            each.lost("a cluster that is chosen for each request")
     for name in filter(None, names):
         if name in file.clusters:
             yield file.clusters[name]

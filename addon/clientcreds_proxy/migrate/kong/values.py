@@ -4,6 +4,7 @@ import re
 
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Value
+from clientcreds_proxy.migrate.url import url
 from clientcreds_proxy.migrate.vault import Reference
 
 _DECK = re.compile(r"""\$?\{\{\s*env\s+(?:"(?P<quoted>\w+)"|'(?P<single>\w+)'|`(?P<raw>\w+)`)[^{}]*\}\}""")
@@ -18,7 +19,7 @@ def value(at: At, draft: Draft, *hint: str) -> Value:
         return _from_vault(vault, at, draft, hint)
     if _DECK.search(text):
         return _from_deck(text, at, draft)
-    return draft.vault.keep(text, at, *hint) if hint and text else text
+    return draft.vault.keep(text, at, *hint) if hint and text else url(text, at, draft)
 
 
 def values(at: At, draft: Draft, otherwise: list[Value]) -> list[Value]:

@@ -1,12 +1,13 @@
 """`auth/client-credentials` as a token source."""
 
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Source, Value, one_or_many
 from clientcreds_proxy.migrate.krakend.names import COMMENTS
-from clientcreds_proxy.migrate.vault import Reference, looks_secret
+from clientcreds_proxy.migrate.url import url
+from clientcreds_proxy.migrate.vault import looks_secret
 
 _NAME = re.compile(r"[A-Za-z][\w.-]{0,29}", re.ASCII)
 _EXPIRY = (
@@ -19,7 +20,7 @@ def source(at: At, draft: Draft) -> Source:
     token_url, client_id = at.at("token_url"), at.at("client_id").text()
     name = hint(client_id, token_url.text())
     params = _Params(at.at("endpoint_params"), draft, name)
-    keys: dict[str, Value] = {"token_url": url(token_url, draft)}
+    keys: dict[str, Value] = {"token_url": url(token_url.text(), token_url, draft)}
     client_id = client_id or params.text("client_id")
     if client_id:
         keys["client_id"] = client_id
@@ -48,21 +49,6 @@ def hint(client_id: str, token_url: str) -> str:
         return urlsplit(token_url).hostname or "imported"
     except ValueError:
         return "imported"
-
-
-def url(at: At, draft: Draft) -> Value:
-    """A URL, with references for the password and the keys in it."""
-    text = at.text()
-    try:
-        parts = urlsplit(text)
-        password = parts.password
-    except ValueError:
-        return text
-    secrets = [value for name, value in parse_qsl(parts.query) if looks_secret(name)]
-    whole = text.replace("${", "$${")
-    for secret in filter(None, (password, *secrets)):
-        whole = whole.replace(secret, draft.vault.keep(secret, at, "token_url", "secret").text)
-    return Reference(text=whole) if whole != text else text
 
 
 def _scopes(at: At) -> list[str]:

@@ -68,7 +68,8 @@ def _raw_address(entry: At, text: str) -> Address | None:
     if "@" in parts.netloc or parts.query or parts.fragment:
         entry.lost("more than scheme, host and path: only these count in a rule")
     address = _with_port(parts.scheme, f"[{host}]" if ":" in host else host, port)
-    return Address(scheme=address.scheme, host=address.host, path=parts.path.rstrip("/"))
+    path = parts.path.replace(_STAND_IN, "%00").rstrip("/")
+    return Address(scheme=address.scheme, host=address.host, path=path)
 
 
 def _with_port(scheme: str, host: str, port: int | None) -> Address:
@@ -78,7 +79,7 @@ def _with_port(scheme: str, host: str, port: int | None) -> Address:
 def pattern(backend: At, base: str, draft: Draft) -> Pattern:
     """What the backend's `url_pattern` matches, below the path of its host."""
     at = backend.at("url_pattern")
-    path, _, query = at.text().partition("?")
+    path, _, query = at.text().replace(_STAND_IN, "%00").partition("?")
     names = iter(_PLACEHOLDER.findall(path))
     bare = base + "/" + _PLACEHOLDER.sub(_STAND_IN, path).removeprefix("/")
     last = bare.count("/")

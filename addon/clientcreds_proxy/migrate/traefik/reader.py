@@ -50,6 +50,9 @@ _MEANINGLESS = frozenset(
         ),
     }
 )
+# How Traefik listens, and what it does behind a route.
+_OF_INGRESS_ROUTES = ("routes", "entryPoints", "tls", "ingressClassName", "parentRefs")
+_OF_ROUTES = ("kind", "match", "priority", "syntax", "services", "observability")
 
 
 def read_traefik(text: str, draft: Draft) -> None:
@@ -67,7 +70,8 @@ def read_traefik(text: str, draft: Draft) -> None:
         for key, value in contents(secret).items()
     }
     middlewares = _middlewares(by_kind.get("Middleware", []), draft, known)
-    used = _routes(by_kind.get("IngressRoute", []), middlewares, draft)
+    known_names = {_name_of(each) for each in by_kind.get("Middleware", [])}
+    used = _routes(by_kind.get("IngressRoute", []), middlewares, known_names, draft)
     for name, middleware in middlewares.items():
         if name not in used:
             middleware.at.note(f"no IngressRoute here uses it: its rule is a comment; {_FILL_IN}")
@@ -123,6 +127,8 @@ def _middlewares(resources: list[At], draft: Draft, known: Secrets) -> dict[tupl
         namespace, name = _name_of(resource)
         _refuse_template(at)
         found[namespace, name] = Middleware(at, draft, known, name=name, namespace=namespace)
+        spec.at("plugin").finish()
+        spec.finish()
     names = {name for _, name, _ in known}
     for name in names:
         if len({namespace for namespace, other, _ in known if other == name}) > 1 and any(
@@ -133,25 +139,34 @@ def _middlewares(resources: list[At], draft: Draft, known: Secrets) -> dict[tupl
 
 
 def _refuse_template(at: At) -> None:
-    for _, member in at.members():
-        if isinstance(member.value, str) and "{{" in member.value:
-            member.lost(_TEMPLATE)
+    for key, value in at.mapping().items():  # not `members`: they would count as read
+        if isinstance(value, str) and "{{" in value:
+            at.at(key).lost(_TEMPLATE)
 
 
 def _routes(
-    resources: list[At], middlewares: dict[tuple[str, str], Middleware], draft: Draft
+    resources: list[At],
+    middlewares: dict[tuple[str, str], Middleware],
+    known: set[tuple[str, str]],
+    draft: Draft,
 ) -> set[tuple[str, str]]:
     """Add the rules of all routes; the middlewares that they use."""
     used: set[tuple[str, str]] = set()
+    for resource in resources:
+        resource.at("spec").finish(_OF_INGRESS_ROUTES)
     routes = [(resource, route) for resource in resources for route in resource.at("spec", "routes").items()]
     for resource, route in sorted(routes, key=lambda each: -_priority(each[1])):
         namespace, name = _name_of(resource)
         chosen: list[Middleware] = []
         for reference in route.at("middlewares").items():
             key = (reference.at("namespace").text() or namespace, reference.at("name").text())
+            reference.finish()
             if key in middlewares:
                 used.add(key)
                 chosen.append(middlewares[key])
+            elif key not in known:
+                reference.lost("no Middleware of this name is in this file")
+        route.finish(_OF_ROUTES)
         if len(chosen) > 1:
             route.at("middlewares").lost("several of them attach tokens: the last one's would win")
         _route(route, name, chosen[-1] if chosen else None, draft)

@@ -6,6 +6,7 @@ import re
 
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Value
+from clientcreds_proxy.migrate.url import url
 
 Secrets = dict[tuple[str, str, str], str]  # namespace, name and key -> value
 
@@ -18,7 +19,7 @@ def value(at: At, draft: Draft, known: Secrets, namespace: str, *hint: str) -> V
     """A text that may be a reference; with a `hint` it is secret, and a variable stands for it."""
     text = at.text()
     if not text.lower().startswith(_START):
-        return draft.vault.keep(text, at, *hint) if hint and text else text
+        return draft.vault.keep(text, at, *hint) if hint and text else url(text, at, draft)
     found = _RIGHT.fullmatch(text)
     if found is None:
         found = _MISSPELT.fullmatch(text)
