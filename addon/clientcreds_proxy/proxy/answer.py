@@ -83,14 +83,14 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
     response, decision = flow.response, passage.decision
     if response is None or decision is None:
         return
+    if passage.obtained is not None:  # first: no modifier is to see it, or to copy it
+        _take_out(passage.obtained.token.value, decision.rule.attach.header, response)
     _modify(response, passage, decision)
     if passage.sent is not None and passage.sent.answered_here:
         return
-    if passage.obtained is not None:
-        _take_out(passage.obtained.token.value, decision.rule.attach.header, response)
-        if not any(name in response.headers for name in CACHING):
-            # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
-            response.headers["Cache-Control"] = "private"
+    if passage.obtained is not None and not any(name in response.headers for name in CACHING):
+        # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
+        response.headers["Cache-Control"] = "private"
     response.stream = True if passage.answer_body is None else bodies.instead(passage.answer_body)
     if flow.request.is_http2:
         hold_to_pace(flow, "response")
