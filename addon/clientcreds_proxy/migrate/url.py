@@ -1,4 +1,4 @@
-"""URLs of the source file: what is secret in one becomes a reference, the rest stays as it is written."""
+"""URLs and queries of the source file: what is secret in one becomes a reference, the rest stays as it is."""
 
 import re
 from collections.abc import Iterator
@@ -6,22 +6,22 @@ from urllib.parse import unquote_plus
 
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft
-from clientcreds_proxy.migrate.vault import Reference, looks_secret
+from clientcreds_proxy.migrate.vault import Reference, literal, looks_secret
 
 _PASSWORD = re.compile(r"://[^/?#]*?:(?P<secret>[^/?#]+)@")
-_PARAMETER = re.compile(r"[?&](?P<name>[^=&#]+)=(?P<secret>[^&#]+)")
+_PARAMETER = re.compile(r"(?:^|[?&])(?P<name>[^=&#?/]+)=(?P<secret>[^&#]+)")
 
 
-def url(text: str, at: At, draft: Draft) -> str | Reference:
-    """A URL, with references for the password and the keys in it."""
+def url(text: str, at: At, draft: Draft, hint: str = "token_url") -> str | Reference:
+    """A URL or a query, with references for the password and the keys in it."""
     parts: list[str] = []
     end = 0
     for begin, after in _secrets(text):
         secret = text[begin:after]
         draft.vault.learn(unquote_plus(secret))
-        parts += [_literal(text[end:begin]), draft.vault.keep(secret, at, "token_url", "secret").text]
+        parts += [literal(text[end:begin]), draft.vault.keep(secret, at, hint, "secret").text]
         end = after
-    return Reference(text="".join([*parts, _literal(text[end:])])) if parts else text
+    return Reference(text="".join([*parts, literal(text[end:])])) if parts else text
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int]]:
@@ -31,7 +31,3 @@ def _secrets(text: str) -> Iterator[tuple[int, int]]:
     for found in _PARAMETER.finditer(text):
         if looks_secret(unquote_plus(found["name"])):
             yield found.span("secret")
-
-
-def _literal(text: str) -> str:
-    return text.replace("${", "$${")

@@ -81,9 +81,9 @@ class Vault:
             known = self._reference(
                 f"value {found.group()}", found.group(), "a secret of the old file", ("secret",)
             )
-            parts += [_literal(text[end : found.start()]), known.text]
+            parts += [literal(text[end : found.start()]), known.text]
             end = found.end()
-        whole = "".join([*parts, _literal(text[end:])])
+        whole = "".join([*parts, literal(text[end:])])
         return Reference(text=whole) if whole != text else text
 
     def _found_in(self, text: str) -> Iterator[re.Match[str]]:
@@ -125,7 +125,8 @@ def _shows(plain: str, secret: str) -> bool:
     return bool(secret) and (secret == plain or (len(secret) >= _MASKABLE and secret in plain))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """`text` as it stands for itself among references."""
     return text.replace("${", "$${")
 
 

@@ -1,10 +1,12 @@
 """What stands in a krakend.json beside the usual: each key is carried over, or reported where it stands."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from clientcreds_proxy.martian.message import Request
 from clientcreds_proxy.migrate.importer import Imported, convert
 from tests.unit.migrate.importing import loaded, winner
 
@@ -137,6 +139,51 @@ def test_key_that_martian_ignores_is_left_out() -> None:
     ]
     assert '"@comment": kept' in found.config
     assert len(loaded(found, SECRET).rules[0].modifiers) == 1
+
+
+@pytest.mark.parametrize("name", ["header.Filter", "header.RegexFilter"])
+def test_header_filter_without_a_value_is_what_it_is_in_krakend(name: str) -> None:
+    inner = {"header.Modifier": {"scope": ["request"], "name": "X-Found", "value": "yes"}}
+    condition = {"name": "X-Tenant"} if name == "header.Filter" else {"header": "X-Tenant", "regex": "."}
+    found = imported(martian={name: {"scope": ["request"], **condition, "modifier": inner}})
+
+    (modifier,) = loaded(found, SECRET).rules[0].modifiers
+    asked = [modifier.modify_request(request(value)) for value in ("acme", "")]
+
+    by_value = name == "header.Filter"
+    assert [("X-Found", "yes") in each.headers for each in asked] == [not by_value, by_value]
+    assert [problem.path for problem in found.notes] == ([f'{MARTIAN}."{name}"'] if by_value else [])
+
+
+def request(tenant: str) -> Request:
+    headers = (("Host", "api.example.com"), ("X-Tenant", tenant))
+    return Request(
+        method="GET", scheme="https", host="api.example.com", port=443, target="/a", headers=headers
+    )
+
+
+@pytest.mark.parametrize(
+    ("martian", "secret", "name"),
+    [
+        ({"url.Modifier": {"scope": ["request"], "query": "code=s%2Fs&a=s"}}, "s%2Fs", "QUERY_SECRET"),
+        ({"querystring.Modifier": {"scope": ["request"], "name": "code", "value": "s/s"}}, "s/s", "CODE"),
+        *(
+            ({"body.Modifier": {"scope": ["request"], "body": b64encode(body).decode()}}, "", "BODY")
+            for body in (b'{"a": {"password": "s"}}', b"a=b&client_secret=s", b"<api_key>s</api_key>")
+        ),
+    ],
+)
+def test_secrets_in_modifiers_are_references(martian: dict[str, Any], secret: str, name: str) -> None:
+    found = imported(martian=martian)
+
+    assert name in found.variables
+    assert (secret or martian["body.Modifier"]["body"]) not in found.config
+    assert len(loaded(found, {**SECRET, name: secret or "YQ=="}).rules) == 1
+
+
+@pytest.mark.parametrize("body", ["eyJhIjoxfQ==", "eyJ0b2tlbl90eXBlIjoxfQ=="])
+def test_body_without_secrets_stays(body: str) -> None:
+    assert f"body: {body}" in imported(martian={"body.Modifier": {"body": body}}).config
 
 
 def test_tree_that_martian_can_not_read_is_left_out_as_in_krakend() -> None:

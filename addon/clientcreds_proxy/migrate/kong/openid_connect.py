@@ -53,7 +53,7 @@ def _source(config: At, draft: Draft, name: str) -> dict[str, Value]:
         config.at("cluster_cache_strategy").text() == "redis"
         and "tokens" in config.at("cluster_cache_items").texts()
     )
-    url = endpoint.text() or config.at("issuer").text()
+    asked = endpoint.text() or config.at("issuer").text()
     return filled(
         {
             "issuer": _issuer(config, draft),
@@ -62,10 +62,10 @@ def _source(config: At, draft: Draft, name: str) -> dict[str, Value]:
             **_method(config),
             "scopes": values(config.at("scopes"), draft, ["openid"]),
             "audience": one_or_many(values(config.at("audience"), draft, [])),
-            "endpoint_params": params(extra, draft, name),
+            "endpoint_params": params(extra, draft, name, audience=config.at("audience")),
             "token_request": filled({"headers": named(headers, draft, name)}),
             "expiry": {"default_ttl_seconds": config.at("cache_ttl").number() or _DEFAULT_TTL},
-            "client": dict(client(config, draft, token_url=url)),
+            "client": dict(client(config, draft, token_url=asked)),
             "verify": _verify(config),
             "store": store(config.at("cluster_cache_redis"), draft) if shares else None,
         }

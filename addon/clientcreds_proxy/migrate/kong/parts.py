@@ -8,12 +8,23 @@ from clientcreds_proxy.migrate.kong.names import REDIS
 from clientcreds_proxy.migrate.kong.values import value
 from clientcreds_proxy.migrate.vault import looks_secret
 
+# Parameters that a source sends by keys of its own.
+_OWN = {
+    "client_id": "the token request sends the client_id of its source",
+    "client_secret": "the token request sends the client_secret of its source",
+    "scope": "the token request sends the plugin's scopes: add it there",
+    "audience": "the token request sends the plugin's audience: add it there",
+}
+
 Named = list[tuple[str, At]]
 
 
 def pairs(names: At, values: At) -> Named:
     """Kong's two lists side by side, as names with values."""
-    return list(zip(names.texts(), values.items(), strict=False))
+    found = list(zip(names.texts(), values.items(), strict=False))
+    if len(names.texts()) != len(values.items()):
+        names.lost("not as many values as names: only those that have both are carried over")
+    return found
 
 
 def named(given: Named, draft: Draft, hint: str) -> dict[str, Value]:
@@ -25,13 +36,15 @@ def named(given: Named, draft: Draft, hint: str) -> dict[str, Value]:
     }
 
 
-def params(given: Named, draft: Draft, hint: str) -> dict[str, Value]:
-    """Parameters of the token request; the credentials are none of them."""
-    return {
-        name: each
-        for name, each in named(given, draft, hint).items()
-        if name not in ("client_id", "client_secret", "scope", "audience")
-    }
+def params(given: Named, draft: Draft, hint: str, *, audience: At) -> dict[str, Value]:
+    """Parameters of the token request; the credentials, and what has a key of its own, are none of them."""
+    own = _OWN if audience.value else {name: why for name, why in _OWN.items() if name != "audience"}
+    for name, at in given:
+        if name in own and at.given:
+            if looks_secret(name):
+                draft.vault.learn(at.text())
+            at.lost(own[name])
+    return named([(name, at) for name, at in given if name not in own], draft, hint)
 
 
 def client(at: At, draft: Draft, *, token_url: str) -> Iterator[tuple[str, Value]]:
@@ -49,12 +62,7 @@ def client(at: At, draft: Draft, *, token_url: str) -> Iterator[tuple[str, Value
                 "write client.proxy with a user and a password: http://${env:USER}:${env:PASSWORD}@…"
             )
     if at.at(kind).text():
-        yield (
-            "proxy",
-            value(at.at(kind), draft, "token", "proxy")
-            if "@" in at.at(kind).text()
-            else value(at.at(kind), draft),
-        )
+        yield "proxy", value(at.at(kind), draft)
     verify = at.at("ssl_verify")
     if verify.given and not verify.flag():
         verify.note("certificates of the authorization server are not verified, as in Kong")

@@ -33,12 +33,16 @@ def upstream_oauth(config: At, draft: Draft, name: str) -> tuple[Source, dict[st
 
 
 def _oauth(oauth: At, draft: Draft, name: str) -> dict[str, Value]:
-    extra = params(list(oauth.at("token_post_args").members()), draft, name)
+    extra = params(list(oauth.at("token_post_args").members()), draft, name, audience=oauth.at("audience"))
     grant = oauth.at("grant_type").text()
     if grant != "client_credentials":
         extra["grant_type"] = grant
-    extra["username"] = value(oauth.at("username"), draft)
-    extra["password"] = value(oauth.at("password"), draft, name, "password")
+    extra |= filled(
+        {
+            "username": value(oauth.at("username"), draft),
+            "password": value(oauth.at("password"), draft, name, "password"),
+        }
+    )
     headers = named(list(oauth.at("token_headers").members()), draft, name)
     return filled(
         {

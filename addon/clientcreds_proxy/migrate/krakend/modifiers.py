@@ -1,16 +1,19 @@
 """`modifier/martian` as `modifiers`: the same tree, as far as it can be used."""
 
+import re
+from base64 import b64decode
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
-from urllib.parse import parse_qsl
 
 from clientcreds_proxy.martian.parse import parse
 from clientcreds_proxy.martian.problem import ModifierError, Path
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Value
+from clientcreds_proxy.migrate.url import url
 from clientcreds_proxy.migrate.vault import looks_secret
 
+_NAMED = re.compile(r"""([\w.-]{1,40})["']?\s*[:=]|<([\w.-]{1,40})>""")
 _PASSES = 8  # more than any file needs: each finds all unknown keys that the one before left readable
 
 
@@ -29,8 +32,9 @@ def modifiers(at: At, draft: Draft) -> Value:
         said = "a value that can't be used" if draft.vault.holds(message) else message
         At(at.page, None, (*at.path, *path)).lost(said)
     if problems:
-        at.lost("left out as a whole; KrakenD, too, runs a backend without modifiers when it can't read them")
+        at.lost("left out as a whole, since it holds what can't be used here")
         return None
+    _as_krakend_compares(tree, at)
     return _without_secrets(tree, at, draft)
 
 
@@ -49,32 +53,55 @@ def _remove(tree: Any, path: Path) -> None:
 
 
 def _without_secrets(tree: Any, at: At, draft: Draft) -> Value:
-    """The tree, its secrets known to the vault: they are written as references then."""
-    for path, name, value in _secrets(tree, ()):
-        draft.vault.keep(value, At(at.page, value, (*at.path, *path)), name)
+    """The tree with references for its secrets: an encoded one is found by its place alone."""
+    for path, node in _fields(tree, ()):
+        _hide(node, At(at.page, node, (*at.path, *path)), draft)
     found: Value = tree
     return found
 
 
-def _secrets(node: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
-    """The values of headers, parameters and cookies with secret names, with their places."""
+def _as_krakend_compares(tree: Any, at: At) -> None:
+    """Write down what a missing `value` of `header.Filter` is to KrakenD, against its documentation."""
+    for path, node in _fields(tree, ()):
+        if path[-1:] == ("header.Filter",) and not any(
+            key.lower() == "value" and value is not None for key, value in node.items()
+        ):
+            node["value"] = ""
+            At(at.page, None, (*at.path, *path)).note(
+                'without value KrakenD compares with the empty text: value: "" here; without that key the '
+                "filter asks whether the header is there, as KrakenD's documentation has it"
+            )
+
+
+def _fields(node: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every mapping of the tree, with its place."""
     if isinstance(node, list):
         for index, item in enumerate(node):
-            yield from _secrets(item, (*path, index))
+            yield from _fields(item, (*path, index))
     if isinstance(node, dict):
-        yield from _own_secrets(node, path)
+        yield path, node
         for key, member in node.items():
-            yield from _secrets(member, (*path, key))
+            yield from _fields(member, (*path, key))
 
 
-def _own_secrets(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, str, str]]:
-    """Those of one modifier's fields."""
-    fields = {key.lower(): (key, value) for key, value in node.items()}
-    _, name = fields.get("name", ("", None))
-    key, value = fields.get("value", ("", None))
-    in_cookie = bool(path) and str(path[-1]).startswith("cookie.")
+def _hide(node: dict[str, Any], at: At, draft: Draft) -> None:
+    """Put references for the secrets of one modifier's fields: values with secret names, queries, bodies."""
+    keys = {key.lower(): key for key in node}
+    name, value, body = (node.get(keys.get(each, "")) for each in ("name", "value", "body"))
+    in_cookie = bool(at.path) and str(at.path[-1]).startswith("cookie.")
     if isinstance(name, str) and isinstance(value, str) and value and (in_cookie or looks_secret(name)):
-        yield (*path, key), name, value
-    key, query = fields.get("query", ("", None))
+        node[keys["value"]] = draft.vault.keep(value, at.at(keys["value"]), name)
+    if isinstance(body, str) and _holds_secret(body):
+        node[keys["body"]] = draft.vault.keep(body, at.at(keys["body"]), "body")
+    query = node.get(keys.get("query", ""))
     if isinstance(query, str):
-        yield from (((*path, key), each, text) for each, text in parse_qsl(query) if looks_secret(each))
+        node[keys["query"]] = url(query, at.at(keys["query"]), draft, "query")
+
+
+def _holds_secret(body: str) -> bool:
+    """Whether a body (Base64) has a member, a parameter or an element with a secret name."""
+    try:
+        text = b64decode(body).decode(errors="replace")
+    except ValueError:
+        return False
+    return any(looks_secret(found[1] or found[2]) for found in _NAMED.finditer(text))

@@ -139,6 +139,7 @@ def _rules(backend: At, endpoint: At, root: At, draft: Draft) -> Iterator[Rule]:
             by_place.setdefault((address.scheme, address.path), []).append(address)
     if not by_place:
         backend.lost("no host that a rule could name")
+        backend.at("url_pattern")
     for (scheme, base), group in by_place.items():
         found = pattern(backend, base, draft)
         match = Match(
