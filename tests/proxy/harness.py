@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import re
 import ssl
 import sys
@@ -149,12 +150,16 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 async def free_port() -> int:
-    """A port that nobody listens on now."""
-    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-    port = int(server.sockets[0].getsockname()[1])
-    server.close()
-    await server.wait_closed()
-    return port
+    """A port that nobody listens on now, below those that the system gives to whoever connects somewhere."""
+    while True:
+        port = random.randrange(10_000, 32_000)  # noqa: S311 - so that tests side by side take different ones
+        try:
+            server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port)
+        except OSError:
+            continue
+        server.close()
+        await server.wait_closed()
+        return port
 
 
 async def _open(proxy: Proxy, address: str) -> None:
