@@ -138,9 +138,10 @@ async def test_a_command_gets_its_token_and_its_exit_code_is_returned(machine: M
 async def test_exit_codes_are_those_of_a_shell(machine: Machine) -> None:
     (machine.home / "bad.yaml").write_text("version: 1\nrulez: []\n")
 
-    killed, missing, forbidden, bad, taken, wrong, unknown = await asyncio.gather(
+    killed, missing, empty, forbidden, bad, taken, wrong, unknown = await asyncio.gather(
         machine.run("sh", "-c", "kill -9 $$"),
         machine.run("no-such-command"),
+        machine.run("--", ""),
         machine.run("--", "./clientcreds.yaml"),
         machine.run("--config", "bad.yaml", "--", "true"),
         machine.run("--set", f"listen_port={machine.api.port}", "--", "true"),
@@ -150,6 +151,7 @@ async def test_exit_codes_are_those_of_a_shell(machine: Machine) -> None:
 
     assert killed.code == 128 + signal.SIGKILL
     assert (missing.code, missing.err) == (127, "clientcreds: no-such-command: No such file or directory\n")
+    assert (empty.code, empty.err) == (127, "clientcreds: '': No such file or directory\n")
     assert (forbidden.code, forbidden.err) == (126, "clientcreds: ./clientcreds.yaml: Permission denied\n")
     assert bad.code == taken.code == unknown.code == 125
     assert bad.err == "bad.yaml:2:1: rulez: unknown key, did you mean 'rules'?\n"

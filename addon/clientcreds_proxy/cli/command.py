@@ -5,6 +5,7 @@ and job control works on both of us. Other signals are passed on.
 """
 
 import asyncio
+import errno
 import os
 import signal
 from asyncio.subprocess import Process, create_subprocess_exec
@@ -23,7 +24,7 @@ class CannotRun(Exception):
     """The command can't be started: why, and the exit code that a shell has for it."""
 
     def __init__(self, command: str, error: OSError) -> None:
-        super().__init__(f"{command}: {error.strerror}")
+        super().__init__(f"{command or repr(command)}: {error.strerror}")
         is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
         self.exit_code = NOT_FOUND if is_missing else NOT_EXECUTABLE
 
@@ -52,6 +53,8 @@ class Attendant:
         `CannotRun` where it can't be started.
         """
         try:
+            if not words[0]:  # which Python looks for as a file of each directory in PATH
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             # Descriptors that whoever called us has left open are the command's; ours close by themselves.
             self._process = await create_subprocess_exec(*words, env=environ, close_fds=False)
         except OSError as error:

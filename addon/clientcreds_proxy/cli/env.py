@@ -12,7 +12,7 @@ import click
 from clientcreds_proxy.cli import clients, no_proxy, shells, trust
 from clientcreds_proxy.cli.ca import bundle, confdir_option, or_exit
 from clientcreds_proxy.cli.options import config_option, json_option
-from clientcreds_proxy.cli.running import choose
+from clientcreds_proxy.cli.running import NotRunning, choose
 from clientcreds_proxy.config.find import find
 from clientcreds_proxy.config.load import attempt
 from clientcreds_proxy.errors import ClientcredsError, ConfigError
@@ -124,12 +124,12 @@ def address_of(port: int | None, proxy: str | None) -> clients.Address:
 def _running(port: int | None, config: str | None) -> Running | None:
     """The running proxy that is meant; a UsageError where it could be several."""
     try:
-        found = choose(port, config)
-    except ClientcredsError:
-        found = None
-    if found is None and port is None:
-        click.echo("clientcreds: no running proxy was found: this is for one on 127.0.0.1:8080", err=True)
-    return found
+        return choose(port, config)
+    except ClientcredsError as error:
+        if port is None:
+            why = "no running proxy was found" if isinstance(error, NotRunning) else str(error)
+            click.echo(f"clientcreds: {why}: this is for one on 127.0.0.1:8080", err=True)
+        return None
 
 
 def _hidden(environ: Mapping[str, str], config: str | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.config.find import find
 from clientcreds_proxy.config.load import attempt
 from clientcreds_proxy.errors import ClientcredsError, ConfigError
+from clientcreds_proxy.observe.runtime import RuntimeFolderError
 from clientcreds_proxy.rules.host import is_loopback
 
 NOT_STARTED = 125
@@ -122,6 +123,8 @@ def _exit_code(wanted: Wanted) -> int:
         return error.exit_code
     except OSError as error:
         click.echo(f"clientcreds: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+    except RuntimeFolderError as error:
+        click.echo(f"clientcreds: {error}", err=True)
     except (ClientcredsError, ValueError) as error:
         click.echo(str(error), err=True)
     return NOT_STARTED

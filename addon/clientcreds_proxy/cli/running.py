@@ -14,6 +14,7 @@ from clientcreds_proxy.observe.runtime import Running
 from clientcreds_proxy.rules.host import split_host_port
 
 ASK_SECONDS = 60.0  # a reload may run a few `${cmd:…}`
+LOOK_SECONDS = 5.0  # a stopped process keeps its port, and never answers
 
 
 class NotRunning(ClientcredsError):
@@ -50,6 +51,11 @@ def choose(port: int | None, config: str | None) -> Running:
         raise click.UsageError(f"several proxies are running: say which with --port\n{_listed(chosen)}")
     if everyone:
         raise NotRunning(f"no such proxy is running, but\n{_listed(everyone)}")
+    if silent := runtime.announced(runtime.place()):
+        raise NotRunning(
+            "no running proxy was found, but a process that does not answer\n"
+            + "\n".join(f"  pid {each.pid}  http://{each.status}  {each.config}" for each in silent)
+        )
     raise NotRunning(
         "no running proxy was found: start one with `clientcreds serve`. One of another user, or with "
         f"`status: null`, can't be found; looked in {runtime.place()}"
@@ -71,20 +77,28 @@ def alive() -> list[Running]:
     return found
 
 
-def ask(proxy: Running, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+def ask(
+    proxy: Running,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    seconds: float = ASK_SECONDS,
+) -> Answer:
     """What its status server answers; `NoAnswer` where it does not."""
     headers = {"Content-Type": "application/json"}
     if method == "POST":
         secret = runtime.read_token(runtime.place())
         headers["Authorization"] = f"Bearer {secret.reveal()}"
     host, port = split_host_port(proxy.status)
-    connection = http.client.HTTPConnection(host, port, timeout=ASK_SECONDS)  # no proxy of the environment
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)  # no proxy of the environment
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
         said = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "that is no status server"
+        silent = f"nothing within {seconds:g} s" if isinstance(error, TimeoutError) else None
+        reason = silent or getattr(error, "strerror", None) or "that is no status server"
         raise NoAnswer(f"no answer from {proxy.status}: {reason}") from error
     finally:
         connection.close()
@@ -93,7 +107,7 @@ def ask(proxy: Running, method: str, path: str, body: Mapping[str, object] | Non
 
 def _serves(proxy: Running) -> bool:
     try:
-        return ask(proxy, "GET", "/api/status").said.get("pid") == proxy.pid
+        return ask(proxy, "GET", "/api/status", seconds=LOOK_SECONDS).said.get("pid") == proxy.pid
     except NoAnswer:
         return False
 

@@ -55,8 +55,8 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = [
         (
             each["name"],
-            each["state"].replace("_", " "),
-            _token(each) if each["callers"] is None else f"{each['callers']} callers",
+            _state(each),
+            _token(each) if each["callers"] is None else _counted(each["callers"], "caller"),
             f"{each['fetched']} fetched",
             f"{each['failed']} failed",
             f"{each['authorization_server']} ({each['client_auth']})",
@@ -70,6 +70,16 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"  {each['taken']} taken from the store {each['store']['name']}{why}"
         if each["state"] in ("failing", "backing_off") and each["last_error"]:
             yield from _error(each)
+
+
+def _state(source: Mapping[str, Any]) -> str:
+    if source["state"] == "never_fetched" and source["fetched"]:
+        return "dropped"  # by a purge, or because its configuration or secret is another one now
+    return str(source["state"]).replace("_", " ")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _token(source: Mapping[str, Any]) -> str:
@@ -95,7 +105,7 @@ def _rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         [
             (
                 each["name"],
-                f"{each['hits']} request{'' if each['hits'] == 1 else 's'}",
+                _counted(each["hits"], "request"),
                 f"last {each['last_status'] or '-'} at {each['last_used']}" if each["hits"] else "never used",
                 f"token source {each['token_source']}" if each["token_source"] else "no token source",
                 each["match"],

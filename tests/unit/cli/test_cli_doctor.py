@@ -116,3 +116,22 @@ def test_doctor_without_a_configuration_says_how_to_make_one(
         "      mend:      clientcreds init -o gone.yaml",
         "--    the rest   what is wrong above is to be mended first",
     ]
+
+
+def test_doctor_goes_on_where_the_runtime_directory_is_open_to_others(
+    config: Path, tmp_path: Path, environ: dict[str, str | None]
+) -> None:
+    folder = tmp_path / "clientcreds"
+    folder.mkdir()
+    folder.chmod(0o755)
+
+    result = run(
+        *("doctor", "--port", str(free_port()), "--confdir", str(tmp_path / "confdir")),
+        *("--config", str(config)),
+        environ=environ,
+    )
+
+    assert result.exit_code == 1
+    assert f"can't be found: {folder}: others have access" in result.stdout
+    assert f"mend:      chmod 700 {folder}" in result.stdout
+    assert "ok    journey " in result.stdout

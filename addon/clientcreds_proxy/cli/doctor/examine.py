@@ -10,6 +10,8 @@ from clientcreds_proxy.cli.doctor.patient import Patient, Surroundings
 from clientcreds_proxy.config.find import find
 from clientcreds_proxy.config.load import attempt
 from clientcreds_proxy.errors import ClientcredsError, ConfigError
+from clientcreds_proxy.observe import runtime
+from clientcreds_proxy.observe.runtime import Running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +50,19 @@ async def examine(asked: Asked) -> AsyncIterator[Finding]:
         )
         yield _nothing_else()
         return
+    found, fault = _running()
     patient = Patient(
         path=path,
         config=done.config,
         around=around,
         environ=asked.environ,
-        running=tuple(running.alive()),
+        running=found,
     )
-    async for finding in _from_here(patient):
+    async for finding in _from_here(patient, fault):
         yield finding
 
 
-async def _from_here(patient: Patient) -> AsyncIterator[Finding]:
+async def _from_here(patient: Patient, fault: Finding | None) -> AsyncIterator[Finding]:
     broken: set[str] = set()
     async for source, finding in _servers(patient):
         if finding.state == "fail" and finding.check in {"server", "discovery", "token"}:
@@ -69,6 +72,8 @@ async def _from_here(patient: Patient) -> AsyncIterator[Finding]:
     async for finding, place in apis.look_at_apis(patient):
         places += [place] if place else []
         yield finding
+    if fault is not None:
+        yield fault
     for look in (port.look_at_port, environment.look_at_variables, environment.look_at_no_proxy):
         for finding in look(patient):
             yield finding
@@ -102,6 +107,14 @@ async def _servers(patient: Patient) -> AsyncIterator[tuple[str, Finding]]:
                 yield name, finding
     if not patient.config.sources:
         yield "", left_out("token", "there are no token sources")
+
+
+def _running() -> tuple[tuple[Running, ...], Finding | None]:
+    try:
+        return tuple(running.alive()), None
+    except runtime.RuntimeFolderError as error:
+        mend = f"chmod 700 {runtime.place()}, or remove it"
+        return (), bad("port", f"running proxies can't be found: {error}", mend)
 
 
 def _around(asked: Asked) -> Surroundings:
