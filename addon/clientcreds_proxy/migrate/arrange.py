@@ -88,9 +88,11 @@ class Order:
 
 def arrange(draft: Draft) -> None:
     """Order the rules, merge equal ones, switch off those that can't win."""
-    off = [rule for rule in draft.rules if rule.off is not None]
     order = Order()
     active = [rule for rule in draft.rules if rule.off is None]
+    off = [rule for rule in draft.rules if rule.off is not None]
+    _report_unguarded(draft)
+    off = [rule for rule in off if not rule.is_plain]
     for rule in active if draft.in_order else _merged(active):
         try:
             built = Built(rule=rule, parts=_build(rule))
@@ -108,6 +110,17 @@ def arrange(draft: Draft) -> None:
         if not each.rule.is_plain or _guards(each, order.rules[index + 1 :], by_host=draft.in_order)
     ]
     draft.rules[:] = [*needed, *off]
+
+
+def _report_unguarded(draft: Draft) -> None:
+    """Report requests without a token whose conditions no rule can say: another rule may take them."""
+    for index, plain in enumerate(draft.rules):
+        if plain.off is None or not plain.is_plain:
+            continue
+        others = draft.rules[index + 1 :] if draft.in_order else draft.rules
+        hosts = {host for rule in others if rule.source and rule.off is None for host in rule.match.hosts}
+        if any(host in hosts or "*" in host + other for host in plain.match.hosts for other in hosts):
+            plain.at.lost(f"its requests got no token, and may get that of another rule here: {plain.off}")
 
 
 def _merged(rules: list[Rule]) -> list[Rule]:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from clientcreds_proxy.martian.message import Request, Response
 from clientcreds_proxy.migrate.importer import Gateway, Imported, convert
-from tests.unit.migrate.importing import loaded
+from tests.unit.migrate.importing import loaded, winner
 
 # URL: the token endpoint; KEY: a further member beside it.
 KRAKEND = """
@@ -141,3 +142,75 @@ def test_parameters_of_the_token_request_are_carried_over(file: str) -> None:
     params = dict(source.endpoint_params)
     assert (params["audience"], params["username"], params["password"]) == (("a",), ("u",), ("a-secret",))
     assert found.lost == ()
+
+
+GUARDED: list[tuple[Gateway, str, str]] = [
+    (
+        "traefik",
+        TRAEFIK.replace("routes: [", "routes: [{match: 'Host(`api.example.com`) && Header(`X-No`, `1`)'}, "),
+        "IngressRoute/app.spec.routes[0]",
+    ),
+    (
+        "kong",
+        KONG.replace("    plugins:", "    plugins: []\n  - name: b\n    url: https://b.example.com")
+        .replace("routes: [{name: all}]", "routes: [{name: no, headers: {X-No: ['1']}}]", 1)
+        .replace("https://b.example.com", "https://api.example.com\n    routes: [{name: all}]\n    plugins:"),
+        "services[0].routes[0]",
+    ),
+    (
+        "envoy",
+        ENVOY.replace(
+            "routes: [",
+            "routes: [{match: {prefix: /, headers: [{name: x}]}, direct_response: {status: 404}}, ",
+        ),
+        "virtual_hosts[0].routes[0].direct_response",
+    ),
+]
+
+
+@pytest.mark.parametrize(("gateway", "file", "place"), GUARDED)
+def test_requests_that_got_no_token_and_may_get_one_are_reported(
+    gateway: Gateway, file: str, place: str
+) -> None:
+    found = imported(gateway, file)
+
+    (problem,) = found.lost
+    assert problem.path.endswith(place)
+    assert problem.message.startswith("its requests got no token, and may get that of another rule here")
+
+
+def test_requests_that_envoy_answers_itself_get_no_token() -> None:
+    answers = "{match: {path: /old}, redirect: {}}, {match: {path: /no}, direct_response: {}}"
+    found = imported("envoy", ENVOY.replace("routes: [", f"routes: [{answers}, "))
+
+    config = loaded(found, {"APP_SECRET": "s"})
+    sources = [
+        rule.token_source if (rule := winner(config, f"GET https://api.example.com{path}")) else None
+        for path in ("/old", "/no", "/other")
+    ]
+    assert sources == [None, None, "app"]
+    assert [problem.path.rpartition(".")[2] for problem in found.notes] == ["redirect", "direct_response"]
+
+
+def test_listener_that_only_redirects_keeps_no_requests() -> None:
+    redirect = "{match: {prefix: /}, redirect: {https_redirect: true}}"
+    only = f'{{domains: [a.example], routes: [{redirect}]}}, {{domains: ["*"], '
+    found = imported("envoy", ENVOY.replace('{domains: ["*"], ', only))
+
+    assert [rule.token_source for rule in loaded(found, {"APP_SECRET": "s"}).rules] == ["app"]
+    assert found.notes == ()
+
+
+def test_headers_of_envoys_answers_are_carried_over() -> None:
+    headers = (
+        "response_headers_to_add: [{header: {key: X-A, value: a}}], response_headers_to_remove: [X-A, server]"
+    )
+    found = imported("envoy", ENVOY.replace("routes: [{match", f"{headers}, routes: [{{match"))
+
+    (rule,) = loaded(found, {"APP_SECRET": "s"}).rules
+    answer = Response(status=200, headers=(("X-A", "b"), ("Server", "e")))
+    asked = Request(method="GET", scheme="https", host="a", port=443, target="/", headers=())
+    for modifier in rule.modifiers:
+        answer = modifier.modify_response(answer, asked)
+        assert not modifier.changes_requests
+    assert answer.headers == (("X-A", "a"),)

@@ -1,4 +1,4 @@
-"""`request_headers_to_add` and `request_headers_to_remove` of a route, as modifiers."""
+"""Headers that a route, its virtual host and its configuration add and remove, as modifiers."""
 
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Value
@@ -13,20 +13,20 @@ _MODIFIERS = {
 
 
 def modifiers(levels: list[At], draft: Draft) -> list[Value]:
-    """Those of a route, its virtual host and its configuration, in Envoy's order."""
+    """Those of a route, its virtual host and its configuration, in Envoy's order: first it removes."""
     found: list[Value] = []
-    for level in levels:
-        for entry in field(level, "request_headers_to_add").items():
-            made = _added(entry, draft)
-            if made is not None:
-                found.append(made)
-        names: list[Value] = list(field(level, "request_headers_to_remove").texts())
-        if names:
-            found.append({"header.Blacklist": {"scope": ["request"], "names": names}})
+    for phase in ("request", "response"):
+        for level in levels:
+            names: list[Value] = list(field(level, f"{phase}_headers_to_remove").texts())
+            if names:
+                found.append({"header.Blacklist": {"scope": [phase], "names": names}})
+            entries = field(level, f"{phase}_headers_to_add").items()
+            made = (_added(entry, phase, draft) for entry in entries)
+            found += [each for each in made if each is not None]
     return found
 
 
-def _added(entry: At, draft: Draft) -> Value:
+def _added(entry: At, phase: str, draft: Draft) -> Value:
     name, value = entry.at("header").at("key").text(), entry.at("header").at("value")
     action = field(entry, "append_action").text()
     if entry.at("append").given and not entry.at("append").flag():
@@ -37,4 +37,4 @@ def _added(entry: At, draft: Draft) -> Value:
     text = value.text()
     if looks_secret(name) and text:
         draft.vault.keep(text, value, name)
-    return {_MODIFIERS[action]: {"scope": ["request"], "name": name, "value": text}}
+    return {_MODIFIERS[action]: {"scope": [phase], "name": name, "value": text}}

@@ -11,10 +11,36 @@ from clientcreds_proxy.migrate.envoy.field import both, field, type_of
 from clientcreds_proxy.migrate.url import url
 from clientcreds_proxy.migrate.vault import looks_secret
 
-FILTER = "CredentialInjector"
+_FILTER = "CredentialInjector"
 _METHODS = {"BASIC_AUTH": "client_secret_basic", "URL_ENCODED_BODY": "client_secret_post"}
 _RAW = "basic_encoding: Envoy puts id and secret into Basic as they are"
 _SYSTEM = ("/etc/ssl/", "/etc/pki/", "/usr/share/ca-certificates", "/etc/ca-certificates")
+# Filters that say nothing about tokens or access.
+_MEANINGLESS = frozenset(
+    {
+        *(
+            "Router",
+            "HealthCheck",
+            "Cors",
+            "LocalRateLimit",
+            "RateLimit",
+            "FaultInjection",
+            "HTTPFault",
+            "Buffer",
+        ),
+        *(
+            "Compressor",
+            "Decompressor",
+            "GrpcWeb",
+            "GrpcStats",
+            "Tap",
+            "OnDemand",
+            "UpstreamCodec",
+            "AdaptiveConcurrency",
+        ),
+        *("AdmissionControl", "BandwidthLimit", "CacheConfig", "FilterConfig"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +51,24 @@ class Injector:
     rule: dict[str, Value]
 
 
-def injector(
+def injector_of(
+    filters: At, draft: Draft, *, secrets: Mapping[str, At], known: Mapping[str, Cluster]
+) -> Injector | None:
+    """The filter that attaches tokens, if there is one; the others are reported."""
+    found: list[Injector] = []
+    for each in filters.items():
+        kind = type_of(field(each, "typed_config"))
+        if kind == _FILTER and not each.at("disabled").flag():
+            made = _injector(each, draft, secrets=secrets, known=known)
+            found += [made] if made else []
+        elif kind != _FILTER and kind not in _MEANINGLESS:
+            each.lost("of all HTTP filters only credential_injector is carried over")
+    if len(found) > 1:
+        filters.lost("several filters attach tokens: the first one's is carried over")
+    return found[0] if found else None
+
+
+def _injector(
     at: At, draft: Draft, *, secrets: Mapping[str, At], known: Mapping[str, Cluster]
 ) -> Injector | None:
     """The filter's token source and rule; None where it injects something else."""

@@ -13,40 +13,15 @@ from clientcreds_proxy.migrate.draft import Draft, Match, Rule, filled, one_or_m
 from clientcreds_proxy.migrate.envoy.cluster import Cluster, clusters
 from clientcreds_proxy.migrate.envoy.field import field, type_of
 from clientcreds_proxy.migrate.envoy.headers import modifiers
-from clientcreds_proxy.migrate.envoy.injector import FILTER, Injector, injector
+from clientcreds_proxy.migrate.envoy.injector import Injector, injector_of
 from clientcreds_proxy.migrate.envoy.place import Route, domains, route
 from clientcreds_proxy.migrate.notes import Page
 from clientcreds_proxy.migrate.read import documents, refuse
 from clientcreds_proxy.rules.host import is_loopback, split_host_port
 
+_ANSWERS = ("direct_response", "redirect", "non_forwarding_action")  # instead of `route`
 _FILL_IN = "fill in the host that clients call"
 _TEMPLATE = "a template, no configuration; expected what Envoy itself reads"
-# Filters that say nothing about tokens or access.
-_MEANINGLESS = frozenset(
-    {
-        *(
-            "Router",
-            "HealthCheck",
-            "Cors",
-            "LocalRateLimit",
-            "RateLimit",
-            "FaultInjection",
-            "HTTPFault",
-            "Buffer",
-        ),
-        *(
-            "Compressor",
-            "Decompressor",
-            "GrpcWeb",
-            "GrpcStats",
-            "Tap",
-            "OnDemand",
-            "UpstreamCodec",
-            "AdaptiveConcurrency",
-        ),
-        *("AdmissionControl", "BandwidthLimit", "CacheConfig", "FilterConfig"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,26 +65,15 @@ def _secrets(static: At) -> dict[str, At]:
     }
 
 
-def _injector_of(filters: At, file: _File) -> Injector | None:
-    """The filter that attaches tokens, if there is one; the others are reported."""
-    found: list[Injector] = []
-    for each in filters.items():
-        kind = type_of(field(each, "typed_config"))
-        if kind == FILTER and not each.at("disabled").flag():
-            made = injector(each, file.draft, secrets=file.secrets, known=file.clusters)
-            found += [made] if made else []
-        elif kind != FILTER and kind not in _MEANINGLESS:
-            each.lost("of all HTTP filters only credential_injector is carried over")
-    if len(found) > 1:
-        filters.lost("several filters attach tokens: the first one's is carried over")
-    return found[0] if found else None
-
-
 def _cluster(cluster: Cluster, file: _File) -> None:
     """The rule of a cluster whose own filters attach tokens, whatever route leads to it."""
     for _, options in field(cluster.at, "typed_extension_protocol_options").members():
         filters = field(options, "http_filters")
-        made = _injector_of(filters, file) if filters.given else None
+        made = (
+            injector_of(filters, file.draft, secrets=file.secrets, known=file.clusters)
+            if filters.given
+            else None
+        )
         if made is not None:
             match = Match(hosts=cluster.hosts(), schemes=() if cluster.tls else ("http",))
             _add(Rule(hint=cluster.at.at("name").text(), match=match, at=cluster.at), made, cluster, file)
@@ -126,7 +90,7 @@ def _listener(listener: At, file: _File) -> None:
 
 
 def _connections(config: At, file: _File, *, plain: bool) -> None:
-    made = _injector_of(field(config, "http_filters"), file)
+    made = injector_of(field(config, "http_filters"), file.draft, secrets=file.secrets, known=file.clusters)
     if made is None:
         return
     routes = field(config, "route_config")
@@ -147,13 +111,16 @@ def _route(at: At, levels: list[At], made: Injector, file: _File, *, plain: bool
             at.at("match"),
             "prefix takes whole segments here: /v1/** is not /v10, which Envoy takes for it, too",
         )
+    if answers := [key for key in _ANSWERS if field(at, key).given]:
+        _answered(field(at, answers[0]), levels[1], found, file)
+        return
     disabled = any(_disables(level) for level in levels)
     headers = [] if disabled else modifiers(levels, file.draft)
     for cluster in _clusters_of(at.at("route"), file):
         for match, problem in _matches(at, levels[1], found, cluster):
             rule = Rule(hint=name, match=match, at=at, off=problem)
             if disabled:
-                file.draft.rules += [rule] if problem is None and match.hosts else []
+                file.draft.rules += [rule] if match.hosts else []
                 continue
             if problem is not None:
                 at.at("match").lost(problem)
@@ -164,6 +131,18 @@ def _route(at: At, levels: list[At], made: Injector, file: _File, *, plain: bool
                     "upgrade_to_https: clients spoke http to Envoy, and it spoke TLS to the API"
                 )
             _add(rule, made, cluster, file)
+
+
+def _answered(answer: At, host: At, found: Route, file: _File) -> None:
+    """Keep the requests that Envoy answers itself from the tokens of the virtual host's other routes."""
+    actions = [each.at("route") for each in host.at("routes").items()]
+    led = [cluster for action in actions if action.given for cluster in _clusters_of(action, file)]
+    if led:
+        answer.note("Envoy answers these requests itself: here they go to the API, without a token")
+        own = [name for cluster in led for name in cluster.hosts()]
+        match = _placed(found.match, tuple(dict.fromkeys((*own, *domains(host)[0]))), ())
+        name = host.at("name").text() or "route"
+        file.draft.rules.append(Rule(hint=name, match=match, at=answer, off=_unsaid(found)))
 
 
 def _disables(level: At) -> bool:

@@ -59,10 +59,9 @@ def _route(route: At, api: Service, attached: Attached | None, draft: Draft) -> 
         if attached is not None:
             _attach(rule, attached, draft)
         if problem is not None:
-            if attached is None:
-                continue
             rule.off = problem
-            route.lost(problem)
+            if attached is not None:
+                route.lost(problem)
         draft.rules.append(rule)
 
 

@@ -190,8 +190,8 @@ def _route(route: At, name: str, middleware: Middleware | None, draft: Draft) ->
         return
     for each in _joined(found):
         if middleware is None:
-            if not each.unsaid and each.match.hosts:
-                draft.rules.append(Rule(hint=name, match=each.match, at=route))
+            if each.match.hosts:
+                draft.rules.append(Rule(hint=name, match=each.match, at=route, off=_why_off(each)))
             continue
         off = _why_off(each)
         if off is not None:
