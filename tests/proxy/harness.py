@@ -1,8 +1,9 @@
 """A real mitmdump with the addon, on a free port of loopback, and clients that go through it."""
 
 import asyncio
+import itertools
 import json
-import random
+import os
 import re
 import ssl
 import sys
@@ -18,6 +19,9 @@ SCRIPT = ROOT / "addon" / "clientcreds.py"
 BIN = Path(sys.executable).parent
 CLIENTCREDS = (sys.executable, "-m", "clientcreds_proxy.cli")
 PATIENCE = 20.0  # seconds until something that must happen counts as missing
+_PORTS = itertools.cycle(
+    range(10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw9")[2:]) % 10, 32_000, 10)
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,9 +154,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 async def free_port() -> int:
-    """A port that nobody listens on now, below those that the system gives to whoever connects somewhere."""
+    """A port that nobody listens on now, and that no other test is given.
+
+    It is below those that the system gives to whoever connects somewhere, and each process of this run draws
+    from ports of its own.
+    """
     while True:
-        port = random.randrange(10_000, 32_000)  # noqa: S311 - so that tests side by side take different ones
+        port = next(_PORTS)
         try:
             server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port)
         except OSError:

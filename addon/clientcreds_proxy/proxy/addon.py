@@ -75,7 +75,7 @@ class ClientCreds(ConnectionHooks):
         """Listen on loopback only, look last at every request, follow the configuration."""
         ctx.master.addons.add(self._guard, self._certificates, self._distrust)
         use_table(ctx.master.addons, wanted=start.wants_fast_dispatch())
-        listen.bind_to_loopback_soon()
+        self._moving = asyncio.ensure_future(self._listen_on_loopback())
         start.show_ruled_flows_only()
         if hasattr(self, "house"):
             self.house.follow()
@@ -83,6 +83,12 @@ class ClientCreds(ConnectionHooks):
                 self._status = StatusServer(self.house, self.report)
                 self._status.start()
             closed.step_aside(ctx.master.addons)
+
+    async def _listen_on_loopback(self) -> None:
+        try:
+            await listen.bind_to_loopback()
+        except listen.PortTaken as error:
+            start.exit_at_once(error)  # a proxy without a port serves nobody
 
     def done(self) -> "asyncio.Task[None] | None":
         """Let requests in flight finish where the proxy ends; a plain `def`, or mitmproxy's reload dies."""

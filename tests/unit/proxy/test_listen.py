@@ -1,0 +1,56 @@
+"""What the move to loopback waits for."""
+
+import asyncio
+import socket
+
+import pytest
+
+from clientcreds_proxy.proxy.listen import PortTaken, Transport, until_free
+
+pytestmark = pytest.mark.anyio
+
+
+def held(kind: socket.SocketKind) -> socket.socket:
+    """A port of 127.0.0.1 that is in use."""
+    holder = socket.socket(socket.AF_INET, kind)
+    holder.bind(("127.0.0.1", 0))
+    if kind is socket.SOCK_STREAM:
+        holder.listen()
+    return holder
+
+
+@pytest.mark.parametrize(
+    ("kind", "transport"),
+    [
+        (socket.SOCK_STREAM, "tcp"),
+        (socket.SOCK_STREAM, "both"),
+        (socket.SOCK_DGRAM, "udp"),
+        (socket.SOCK_DGRAM, "both"),
+    ],
+)
+async def test_until_free_waits_for_the_port(kind: socket.SocketKind, transport: Transport) -> None:
+    holder = held(kind)
+    waiting = asyncio.ensure_future(until_free(holder.getsockname()[1], transport))
+    await asyncio.wait((waiting,), timeout=0.05)
+    waited = not waiting.done()
+
+    holder.close()
+    await waiting
+
+    assert waited
+
+
+@pytest.mark.parametrize(("kind", "transport"), [(socket.SOCK_STREAM, "udp"), (socket.SOCK_DGRAM, "tcp")])
+async def test_until_free_ignores_the_other_transport(kind: socket.SocketKind, transport: Transport) -> None:
+    with held(kind) as holder:
+        await until_free(holder.getsockname()[1], transport, patience=0)
+
+
+async def test_until_free_gives_up_on_a_port_that_stays_taken() -> None:
+    with held(socket.SOCK_STREAM) as holder:
+        port = holder.getsockname()[1]
+
+        with pytest.raises(PortTaken) as caught:
+            await until_free(port, "tcp", patience=0.02)
+
+    assert str(caught.value) == f"clientcreds: can't listen on 127.0.0.1:{port}: Address already in use"
