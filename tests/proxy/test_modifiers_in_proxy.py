@@ -169,9 +169,11 @@ async def test_token_goes_into_the_header_that_the_rule_names(stage: Stage, kind
     lane = stage.lane(kind)
 
     async with stage.proxy.client() as client:
-        await client.get(lane.plain, headers={"X-Api-Token": "own", "Authorization": "Basic other"})
+        own = {"X-Api-Token": "own", "X_Api_Token": "own", "Authorization": "Basic other"}
+        await client.get(lane.plain, headers=own)
 
     assert lane.api.seen[0].all("x-api-token") == [value]
+    assert lane.api.seen[0].all("x_api_token") == []
     assert lane.api.tokens == ["Basic other"]
 
 
@@ -179,9 +181,10 @@ async def test_headers_of_the_source_go_with_its_token(stage: Stage) -> None:
     lane = stage.lane("extra")
 
     async with stage.proxy.client() as client:
-        await client.get(lane.plain, headers={"x-api-key": "own"})
+        await client.get(lane.plain, headers={"x-api-key": "own", "X_Api_Key": "own"})
 
     assert lane.api.seen[0].all("x-api-key") == ["billing-app"]
+    assert lane.api.seen[0].all("x_api_key") == []
     assert lane.api.seen[0].all("x-tenant") == ["acme"]
     assert all("x-api-key" not in request.headers for request in lane.idp.seen)
 

@@ -9,7 +9,7 @@ from functools import partial
 from mitmproxy import http
 
 from clientcreds_proxy.errors import DestinationMismatch
-from clientcreds_proxy.proxy import facts
+from clientcreds_proxy.proxy import facts, own_headers
 from clientcreds_proxy.proxy.modify import DPOP
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.proxy.wire import PREFIX, Sealable, Sealed, Wire
@@ -53,7 +53,8 @@ def attach(flow: http.HTTPFlow, passage: Passage, decision: Decision, wire: Wire
         return
     _put(flow.request, passage, decision, wire)
     for name, value in passage.policy.sources[decision.rule.token_source].spec.api_headers:
-        flow.request.headers[name] = _sealed(Secret(value), name, flow.request, passage=passage, wire=wire)
+        sealed = _sealed(Secret(value), name, flow.request, passage=passage, wire=wire)
+        own_headers.replace(flow.request, name, sealed)
 
 
 def attach_again(request: http.Request, passage: Passage, decision: Decision, wire: Wire) -> None:
@@ -63,18 +64,11 @@ def attach_again(request: http.Request, passage: Passage, decision: Decision, wi
 
 
 def _forward_claims(request: http.Request, passage: Passage, decision: Decision) -> None:
-    """Set the headers that carry claims; empty where there is no such claim, whatever the client sent.
-
-    Nor does `X_Group` stay beside `X-Group`: to CGI, WSGI and their like both are `HTTP_X_GROUP`.
-    """
+    """Set the headers that carry claims; empty where there is no such claim, whatever the client sent."""
     claims = passage.obtained.token.claims if passage.obtained else None
-    forwarded = decision.rule.forward_headers
-    ours = {name.lower().replace("_", "-").encode() for name, _ in forwarded}
-    if ours:
-        request.headers.fields = tuple(
-            field for field in request.headers.fields if field[0].lower().replace(b"_", b"-") not in ours
-        )
-    for name, claim in forwarded:
+    for name, _ in decision.rule.forward_headers:
+        own_headers.remove(request, name)
+    for name, claim in decision.rule.forward_headers:
         request.headers[name] = (text_of(find(claims, claim)) or "").strip()
 
 
@@ -84,10 +78,10 @@ def _put(request: http.Request, passage: Passage, decision: Decision, wire: Wire
     header, scheme = decision.rule.attach.header, decision.rule.attach.scheme
     token = passage.obtained.token.value
     placeholder = _sealed(token, header, request, passage=passage, wire=wire)
-    request.headers[header] = f"{scheme} {placeholder}".lstrip()
+    own_headers.replace(request, header, f"{scheme} {placeholder}".lstrip())
     if passage.source is not None and passage.source.spec.dpop:
         proof = partial(_proof, passage.source.prover, token)
-        request.headers[DPOP] = _sealed(proof, DPOP, request, passage=passage, wire=wire)
+        own_headers.replace(request, DPOP, _sealed(proof, DPOP, request, passage=passage, wire=wire))
 
 
 def _sealed(value: Sealable, header: str, request: http.Request, *, passage: Passage, wire: Wire) -> str:

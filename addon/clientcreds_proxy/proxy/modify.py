@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from clientcreds_proxy.errors import DestinationMismatch
 from clientcreds_proxy.martian.message import Request
-from clientcreds_proxy.proxy import bodies, facts, streams
+from clientcreds_proxy.proxy import bodies, facts, own_headers, streams
 from clientcreds_proxy.proxy.passage import Passage
 from clientcreds_proxy.rules.decision import Decision, refuse_exposed
 from clientcreds_proxy.rules.destination import host_header
@@ -39,9 +39,9 @@ def modify(flow: http.HTTPFlow, passage: Passage, decision: Decision) -> None:
     if request.scheme == "https" and not (request.is_http2 or request.is_http3):
         request.authority = ""  # the next hop is the API itself: no target in absolute form
     if decision.credential == "attach":  # the client's own: the rule says `replace`
-        request.headers.pop(decision.rule.attach.header, None)
+        own_headers.remove(request, decision.rule.attach.header)
         if decision.rule.attach.scheme == DPOP:
-            request.headers.pop(DPOP, None)
+            own_headers.remove(request, DPOP)
     streams.decide_alone(flow)
     _decide_about_body(request, after)
 
