@@ -124,6 +124,7 @@ def test_signed_list_holds_no_claims() -> None:
         claims_of(jwt(["a"]), keys(public_jwk(RSA, kid="k1")))
 
 
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_keys_of_unknown_kinds_are_passed_over() -> None:
     """RFC 7517 §5."""
     odd = [{"kty": "XYZ"}, {"kty": ["RSA"]}, {"kty": "RSA"}, {"kty": "RSA", "n": 1, "e": "AQAB"}, 7, None]
