@@ -102,13 +102,13 @@ async def mitmdump(
     folder: Path,
     environ: Mapping[str, str] | None = None,
     program: str = "mitmdump",
-    script: Path = SCRIPT,
+    script: Path | None = SCRIPT,
     command: str | None = None,
     listens_at: str | None = "127.0.0.1",
 ) -> AsyncIterator[Proxy]:
     """A proxy with this configuration (its text, or its path); `folder` is for its files.
 
-    `command` is one of `clientcreds` to start instead of mitmdump with the script.
+    `command` is one of `clientcreds` to start instead of mitmdump with the script (None: a bare one).
 
     It has started and listens on the address that the log shows (`*` for all), or is yielded at once where
     `listens_at` is None.
@@ -118,7 +118,8 @@ async def mitmdump(
         path.write_text(config)
     port = await free_port()
     confdir = folder.parent / "confdir"  # one CA for all proxies of a run
-    start = (BIN / program, "-s", script) if command is None else (*CLIENTCREDS, command)
+    scripts = () if script is None else ("-s", script)
+    start = (BIN / program, *scripts) if command is None else (*CLIENTCREDS, command)
     process = await asyncio.create_subprocess_exec(
         *start,
         *("-p", str(port)),

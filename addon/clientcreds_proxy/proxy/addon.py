@@ -30,6 +30,7 @@ from clientcreds_proxy.proxy.distrust import Distrust
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
 from clientcreds_proxy.proxy.house import House
+from clientcreds_proxy.proxy.hush import Hush
 from clientcreds_proxy.proxy.modify import modify
 from clientcreds_proxy.proxy.pace import hold_to_pace
 from clientcreds_proxy.proxy.passage import Passage, Passages
@@ -46,6 +47,7 @@ class ClientCreds(ConnectionHooks):
         self._manner = manner
         self._stop = manner.stop
         self._wire = Wire()
+        self._hush = Hush()
         self._passages = Passages(time.monotonic)
         self._guard = Guard(self._passages, self._wire, self)
         self._certificates = Certificates(lambda: self.house.policy, self.report)
@@ -61,6 +63,7 @@ class ClientCreds(ConnectionHooks):
         """Name our options, and take our place at the wire."""
         start.add_options(loader)
         start.or_stop(self._wire.install, self._stop)
+        self._hush.install()
 
     def configure(self, updated: set[str]) -> None:  # noqa: ARG002 - mitmproxy's signature
         """Read the configuration when mitmproxy starts; refuse options that would expose a token."""
@@ -93,6 +96,7 @@ class ClientCreds(ConnectionHooks):
     def done(self) -> "asyncio.Task[None] | None":
         """Let requests in flight finish where the proxy ends; a plain `def`, or mitmproxy's reload dies."""
         self._closing = ctx.master.should_exit.is_set()
+        self._hush.uninstall()
         for last in (self._guard, self._certificates, self._distrust):
             if last.name in ctx.master.addons.lookup:
                 ctx.master.addons.remove(last)

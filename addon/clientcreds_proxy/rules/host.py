@@ -5,6 +5,7 @@ IPv6 compressed and without brackets. Unicode is mapped as a browser maps it (UT
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 import idna
@@ -17,6 +18,7 @@ _LOOPBACK_V4 = IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6 = IPv6Address("::1")
 
 
+@lru_cache(maxsize=1024)  # a request asks for the same few names several times
 def normalise(host: str) -> str:
     """`host` in normal form; ValueError with a readable message for what is no host.
 
