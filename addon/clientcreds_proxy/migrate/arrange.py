@@ -154,8 +154,11 @@ def _append(new: Built, order: Order) -> None:
     if taker is None:
         order.insert(len(order.rules), new)
         return
-    new.rule.off = f"{taker.rule.at.where} takes all its requests first, as it did before"
-    if not new.rule.is_plain:
+    before = ", as it did before" if taker.rule.among == new.rule.among else ""
+    new.rule.off = f"{taker.rule.at.where} takes all its requests first{before}"
+    if not before and not taker.rule.is_plain:
+        new.rule.at.lost(f"{new.rule.off}: here the API's own host does not tell the two apart")
+    elif not new.rule.is_plain:
         new.rule.at.note(new.rule.off)
 
 

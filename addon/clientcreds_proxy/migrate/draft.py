@@ -54,6 +54,7 @@ class Rule:
     keys: dict[str, Value] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
     wanted: bool = False  # though it does nothing
+    among: str = ""  # the list that the gateway tries in order, where it has several
     name: str = ""
     off: str | None = None
 

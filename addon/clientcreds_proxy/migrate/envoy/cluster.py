@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clientcreds_proxy.migrate.at import At
-from clientcreds_proxy.migrate.envoy.field import field
+from clientcreds_proxy.migrate.envoy.field import field, type_of
 from clientcreds_proxy.rules.host import ip_literal
 
 
@@ -39,13 +39,27 @@ def clusters(resources: list[At]) -> dict[str, Cluster]:
 
 
 def _cluster(at: At) -> Cluster:
-    socket = field(at, "transport_socket")
+    choices = field(at, "transport_socket_matches").items()
+    found = [_innermost(field(each, "transport_socket")) for each in choices]
+    if found:
+        choices[0].note("one of several transport sockets: https here where any of them speaks TLS")
+    socket = next(filter(_speaks_tls, found), _innermost(field(at, "transport_socket")))
     return Cluster(
         at=at,
         addresses=tuple(_addresses(at)),
-        tls=socket.given,
+        tls=_speaks_tls(socket),
         sni=field(socket, "typed_config", "sni").text(),
     )
+
+
+def _innermost(socket: At) -> At:
+    """The transport socket inside of those that only wrap it: HTTP and PROXY protocol proxies, taps."""
+    inner = field(socket, "typed_config", "transport_socket")
+    return _innermost(inner) if inner.given else socket
+
+
+def _speaks_tls(socket: At) -> bool:
+    return socket.given and type_of(field(socket, "typed_config")) != "RawBuffer"
 
 
 def _addresses(at: At) -> Iterator[tuple[str, int]]:

@@ -31,7 +31,7 @@ def _added(entry: At, phase: str, draft: Draft) -> Value:
     action = field(entry, "append_action").text()
     if entry.at("append").given and not entry.at("append").flag():
         action = "OVERWRITE_IF_EXISTS_OR_ADD"
-    if action not in _MODIFIERS or "%" in value.text():
+    if action not in _MODIFIERS or "%" in value.text() or not value.given:
         entry.lost("no modifier says the same: a condition, or a value that is made of the request")
         return None
     text = value.text()

@@ -20,6 +20,10 @@ from clientcreds_proxy.migrate.read import documents, refuse
 from clientcreds_proxy.rules.host import is_loopback, split_host_port
 
 _ANSWERS = ("direct_response", "redirect", "non_forwarding_action")  # instead of `route`
+_OF_ONE_CLUSTER = (
+    *("request_headers_to_add", "request_headers_to_remove", "response_headers_to_add"),
+    *("response_headers_to_remove", "typed_per_filter_config", "host_rewrite_literal"),
+)
 _FILL_IN = "fill in the host that clients call"
 _TEMPLATE = "a template, no configuration; expected what Envoy itself reads"
 
@@ -99,6 +103,8 @@ def _connections(config: At, file: _File, *, plain: bool) -> None:
         _add(Rule(hint="routes", match=Match(hosts=()), at=config, off=_FILL_IN), made, None, file)
     hosts = field(routes, "virtual_hosts").items()
     for host in sorted(hosts, key=lambda each: "*" in each.at("domains").texts()):
+        if host.at("matcher").given:
+            host.at("matcher").lost("a tree of conditions: routes are read from lists alone")
         for each in host.at("routes").items():
             _route(each, [each, host, routes], made, file, plain=plain)
 
@@ -118,7 +124,7 @@ def _route(at: At, levels: list[At], made: Injector, file: _File, *, plain: bool
     headers = [] if disabled else modifiers(levels, file.draft)
     for cluster in _clusters_of(at.at("route"), file):
         for match, problem in _matches(at, levels[1], found, cluster):
-            rule = Rule(hint=name, match=match, at=at, off=problem)
+            rule = Rule(hint=name, match=match, at=at, off=problem, among=levels[1].where)
             if disabled:
                 file.draft.rules += [rule] if match.hosts else []
                 continue
@@ -142,7 +148,7 @@ def _answered(answer: At, host: At, found: Route, file: _File) -> None:
         own = [name for cluster in led for name in cluster.hosts()]
         match = _placed(found.match, tuple(dict.fromkeys((*own, *domains(host)[0]))), ())
         name = host.at("name").text() or "route"
-        file.draft.rules.append(Rule(hint=name, match=match, at=answer, off=_unsaid(found)))
+        file.draft.rules.append(Rule(hint=name, match=match, at=answer, off=_unsaid(found), among=host.where))
 
 
 def _disables(level: At) -> bool:
@@ -158,7 +164,11 @@ def _disables(level: At) -> bool:
 def _clusters_of(action: At, file: _File) -> Iterator[Cluster]:
     names = [action.at("cluster").text()]
     weighted = field(action, "weighted_clusters").at("clusters").items()
-    names += [each.at("name").text() for each in weighted]
+    names += [each.at("name").text() for each in weighted if each.at("weight").number() != 0]
+    for each in weighted:
+        for key in _OF_ONE_CLUSTER:
+            if field(each, key).given:
+                field(each, key).lost("for one of several clusters: a rule is for all of them")
     for each in weighted or [action]:
         if each.given and not any(each.at(key).text() for key in ("cluster", "name")):
             each.lost("a cluster that is chosen for each request")

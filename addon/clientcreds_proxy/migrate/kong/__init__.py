@@ -1,6 +1,7 @@
 """Kong's declarative format, as deck writes it: services, routes and the two plugins that attach tokens.
 
 reader.py          the file -> rules
+defaults.py        what deck fills in where services and routes say nothing
 plugins.py         which plugin a route has: its own, its service's, or the global one
 place.py           services and routes -> what a rule matches
 openid_connect.py  `openid-connect` with client credentials: callers bring their own

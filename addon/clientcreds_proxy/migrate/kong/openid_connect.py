@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Source, Value, filled, one_or_many
 from clientcreds_proxy.migrate.kong import names
-from clientcreds_proxy.migrate.kong.parts import client, named, pairs, params, store
+from clientcreds_proxy.migrate.kong.parts import client, named, pairs, params, scopes, store
 from clientcreds_proxy.migrate.kong.values import value, values
 
 _WELL_KNOWN = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
@@ -60,7 +60,7 @@ def _source(config: At, draft: Draft, name: str) -> dict[str, Value]:
             "token_url": value(endpoint, draft),
             "caller": dict(_caller(config)),
             **_method(config),
-            "scopes": values(config.at("scopes"), draft, ["openid"]),
+            "scopes": scopes(config.at("scopes"), draft),
             "audience": one_or_many(values(config.at("audience"), draft, [])),
             "endpoint_params": params(extra, draft, name, audience=config.at("audience")),
             "token_request": filled({"headers": named(headers, draft, name)}),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Value
 from clientcreds_proxy.migrate.kong.names import REDIS
-from clientcreds_proxy.migrate.kong.values import value
+from clientcreds_proxy.migrate.kong.values import value, values
 from clientcreds_proxy.migrate.vault import looks_secret
 
 # Parameters that a source sends by keys of its own.
@@ -45,6 +45,12 @@ def params(given: Named, draft: Draft, hint: str, *, audience: At) -> dict[str, 
                 draft.vault.learn(at.text())
             at.lost(own[name])
     return named([(name, at) for name, at in given if name not in own], draft, hint)
+
+
+def scopes(at: At, draft: Draft) -> list[Value]:
+    """The scopes: Kong joins its list with blanks, so that an entry may hold several."""
+    given = values(at, draft, ["openid"])
+    return [word for each in given for word in (each.split() if isinstance(each, str) else [each])]
 
 
 def client(at: At, draft: Draft, *, token_url: str) -> Iterator[tuple[str, Value]]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Match
 from clientcreds_proxy.migrate.kong.values import value
+from clientcreds_proxy.migrate.prefix import below
 from clientcreds_proxy.migrate.vault import Reference
 
 _PORTS = {"http": 80, "https": 443}
@@ -56,6 +57,8 @@ def _targets(host: str, root: At) -> Iterator[tuple[str, int | None]]:
     for upstream in root.at("upstreams").items():
         if host and upstream.at("name").text() == host:
             for target in upstream.at("targets").items():
+                if target.at("weight").number() == 0:
+                    continue  # Kong sends it nothing
                 name, _, port = target.at("target").text().rpartition(":")
                 if name and port.isdecimal():
                     yield name, int(port)
@@ -73,7 +76,7 @@ def behind(route: At, service: Service) -> tuple[Match, str | None]:
     strip = route.at("strip_path")
     stripped = not strip.given or strip.flag()
     paths, problem = _paths(route)
-    own = [f"{service.path}/**" if stripped else f"{service.path}{path}/**" for path in paths or [""]]
+    own = [each for path in paths or [""] for each in below(service.path + ("" if stripped else path))]
     match = Match(
         hosts=service.hosts,
         schemes=("http",) if service.scheme == "http" else (),
@@ -97,17 +100,21 @@ def before(route: At, draft: Draft) -> tuple[Match, str | None] | None:
         return None
     paths, unsaid = _paths(route)
     match = Match(
-        hosts=tuple(hosts), paths=_without_all([f"{path}/**" for path in paths]), methods=_methods(route)
+        hosts=tuple(hosts),
+        paths=_without_all([each for path in paths for each in below(path)]),
+        methods=_methods(route),
     )
     return match, problem or unsaid or _conditions(route)
 
 
 def _paths(route: At) -> tuple[list[str], str | None]:
-    """The prefixes of a route, without slashes at their ends, and why no rule can say them."""
+    """The prefixes of a route, and why no rule can say them."""
     found = route.at("paths").texts()
     if any(path.startswith("~") for path in found):
         return [], "a regular expression as path"
-    return [path.rstrip("/") for path in found], None
+    if any(character in path for path in found for character in "*{}"):
+        return [], "a path with * or braces, which stand for themselves in Kong"
+    return found, None
 
 
 def _without_all(paths: list[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from clientcreds_proxy.migrate.kong import names
 from clientcreds_proxy.migrate.kong.openid_connect import grants_client_credentials, openid_connect
 from clientcreds_proxy.migrate.kong.upstream_oauth import upstream_oauth
 
+_FOR_SOME = "for some callers only: a rule is for all of them"
 OURS = ("upstream-oauth", "openid-connect")  # where a route has both, the first one's token goes on
 
 
@@ -36,6 +37,9 @@ class Plugins:
         self._found: dict[tuple[str, str], dict[str, Attached]] = {}
         for scope, owner, plugin in _all(root):
             self._take(scope, owner, plugin)
+        for plugin in _of_callers(root):
+            if _is_on(plugin) and plugin.at("name").text() not in names.OTHER_PLUGINS:
+                plugin.lost(_FOR_SOME)
 
     def of(self, *, service: str, route: str) -> Attached | None:
         """The one that counts for a route."""
@@ -51,14 +55,13 @@ class Plugins:
 
     def _take(self, scope: str, owner: str, plugin: At) -> None:
         name = plugin.at("name").text()
-        enabled = plugin.at("enabled")
-        if (enabled.given and not enabled.flag()) or name in names.OTHER_PLUGINS:
+        if not _is_on(plugin) or name in names.OTHER_PLUGINS:
             return
         if name not in OURS:
             plugin.lost("of all plugins only openid-connect and upstream-oauth are carried over")
             return
         if plugin.at("consumer").given or plugin.at("consumer_group").given:
-            plugin.lost("for some callers only: a rule is for all of them")
+            plugin.lost(_FOR_SOME)
             return
         config = self._config(plugin)
         if name == "openid-connect" and not grants_client_credentials(config):
@@ -95,6 +98,17 @@ def _all(root: At) -> Iterator[tuple[str, str, At]]:
     for kind, entities in (("service", services), ("route", [*inner, *root.at("routes").items()])):
         for entity in entities:
             yield from ((kind, owner(entity), plugin) for plugin in entity.at("plugins").items())
+
+
+def _of_callers(root: At) -> Iterator[At]:
+    """The plugins that stand inside of consumers and their groups."""
+    for kind in ("consumers", "consumer_groups"):
+        for caller in root.at(kind).items():
+            yield from caller.at("plugins").items()
+
+
+def _is_on(plugin: At) -> bool:
+    return not plugin.at("enabled").given or plugin.at("enabled").flag()
 
 
 def owner(entity: At) -> str:

@@ -6,6 +6,7 @@ from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Match, Rule, Value
 from clientcreds_proxy.migrate.kong import names
+from clientcreds_proxy.migrate.kong.defaults import with_defaults
 from clientcreds_proxy.migrate.kong.place import Service, before, behind, service_of
 from clientcreds_proxy.migrate.kong.plugins import Attached, Plugins, name_of, owner
 from clientcreds_proxy.migrate.notes import Page
@@ -24,7 +25,7 @@ def read_kong(text: str, draft: Draft) -> None:
         if (position := text.find("{{")) >= 0 and "${{" not in text:
             raise refuse(file, text, position, _TEMPLATE) from None
         raise
-    root = At(Page(draft.notes, found[0]), found[0].value())
+    root = At(Page(draft.notes, found[0]), with_defaults(found[0].value()))
     if len(found) > 1 or not isinstance(root.value, dict) or "_format_version" not in root.value:
         raise refuse(
             file, text, 0, "no declarative configuration of Kong; expected _format_version and services"
@@ -32,6 +33,8 @@ def read_kong(text: str, draft: Draft) -> None:
     plugins = Plugins(root, draft)
     for route, service in _routes(root):
         attached = plugins.of(service=owner(service) if service else "", route=owner(route))
+        if service is not None and service.at("enabled").value is False:
+            continue
         if service is not None:
             _route(route, service_of(service, root, draft), attached, draft)
         elif attached is not None:
@@ -95,6 +98,8 @@ def _is_loopback(host: str) -> bool:
 
 def _finish(root: At) -> None:
     for service in root.at("services").items():
+        if service.at("enabled").value is False:
+            service.at("enabled").note("Kong does not serve it: its routes are left out")
         if service.at("tls_verify").given and not service.at("tls_verify").flag():
             service.at("tls_verify").lost("certificates of APIs are verified here")
         if service.at("ca_certificates").given:

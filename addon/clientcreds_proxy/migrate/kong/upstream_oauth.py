@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Source, Value, filled, one_or_many
 from clientcreds_proxy.migrate.kong import names
-from clientcreds_proxy.migrate.kong.parts import client, named, params, store
+from clientcreds_proxy.migrate.kong.parts import client, named, params, scopes, store
 from clientcreds_proxy.migrate.kong.values import value, values
 
 _DEFAULT_TTL = 3600
@@ -49,7 +49,7 @@ def _oauth(oauth: At, draft: Draft, name: str) -> dict[str, Value]:
             "token_url": value(oauth.at("token_endpoint"), draft),
             "client_id": value(oauth.at("client_id"), draft),
             "client_secret": value(oauth.at("client_secret"), draft, name, "client_secret"),
-            "scopes": values(oauth.at("scopes"), draft, ["openid"]),
+            "scopes": scopes(oauth.at("scopes"), draft),
             "audience": one_or_many(values(oauth.at("audience"), draft, [])),
             "endpoint_params": filled(extra),
             "token_request": filled({"headers": headers}),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from clientcreds_proxy.migrate.draft import Match
+from clientcreds_proxy.migrate.prefix import below
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<word>[A-Za-z]+)|(?P<sign>&&|\|\||[!(),])|`(?P<raw>[^`]*)`|"(?P<text>(?:[^"\\]|\\.)*)")"""
@@ -19,7 +20,9 @@ _DEPTH = 30
 # The regular expressions for one more label, and for any number of them, as people write them.
 _ONE_LABEL = re.compile(r"\^?(?:\[\^\.\]\+|\[a-zA-Z0-9-\]\+|\[a-z0-9-\]\+)\\\.(?P<base>[A-Za-z0-9.\\-]+)\$?")
 _LABELS = re.compile(r"\^?(?:\.\+|\(\.\+\))\\\.(?P<base>[A-Za-z0-9.\\-]+)\$?")
-_NAMED_LABEL = re.compile(r"\{[A-Za-z0-9_]+:(?:\.\+|\[a-z(?:A-Z)?0-9-?\]\+)\}\.(?P<base>[A-Za-z0-9.-]+)")
+# Traefik 2 has them in braces, with a name.
+_ONE_NAMED = re.compile(r"\{[A-Za-z0-9_]+:(?:\[\^\.\]|\[a-z(?:A-Z)?0-9-?\])\+\}\.(?P<base>[A-Za-z0-9.-]+)")
+_NAMED = re.compile(r"\{[A-Za-z0-9_]+:\.\+\}\.(?P<base>[A-Za-z0-9.-]+)")
 
 
 class MatchError(Exception):
@@ -179,7 +182,7 @@ def _hosts(expressions: tuple[str, ...]) -> Match | None:
 
 
 def _host(expression: str) -> str | None:
-    for pattern, start in ((_ONE_LABEL, "*."), (_LABELS, "**."), (_NAMED_LABEL, "**.")):
+    for pattern, start in ((_ONE_LABEL, "*."), (_LABELS, "**."), (_ONE_NAMED, "*."), (_NAMED, "**.")):
         found = pattern.fullmatch(expression)
         base = found["base"].replace("\\.", ".") if found else "\\"
         if "\\" not in base:
@@ -187,11 +190,11 @@ def _host(expression: str) -> str | None:
     return None
 
 
-def _path(texts: tuple[str, ...], end: str) -> Match | None:
+def _path(texts: tuple[str, ...], *, prefixes: bool) -> Match | None:
     if any(character in text for text in texts for character in "*{}"):
         return None  # Traefik 2 has regular expressions there
-    if end:
-        texts = tuple(text.rstrip("/") + end for text in texts)
+    if prefixes:
+        texts = tuple(path for text in texts for path in below(text))
     return Match(hosts=(), paths=() if "/**" in texts else texts)
 
 
@@ -226,8 +229,8 @@ _SAYERS: Mapping[str, Callable[[tuple[str, ...]], Match | None]] = {
     "Host": lambda texts: Match(hosts=texts),
     "HostHeader": lambda texts: Match(hosts=texts),
     "HostRegexp": _hosts,
-    "Path": lambda texts: _path(texts, ""),
-    "PathPrefix": lambda texts: _path(texts, "/**"),
+    "Path": lambda texts: _path(texts, prefixes=False),
+    "PathPrefix": lambda texts: _path(texts, prefixes=True),
     "Method": lambda texts: Match(hosts=(), methods=tuple(text.upper() for text in texts)),
     "Query": _query,
 }

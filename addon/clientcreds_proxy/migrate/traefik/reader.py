@@ -8,6 +8,7 @@ from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.draft import Draft, Match, Rule
 from clientcreds_proxy.migrate.notes import Page
 from clientcreds_proxy.migrate.read import documents, refuse
+from clientcreds_proxy.migrate.traefik.chain import Chains, Key, name_of
 from clientcreds_proxy.migrate.traefik.match import Found, MatchError, alternatives
 from clientcreds_proxy.migrate.traefik.middleware import Middleware
 from clientcreds_proxy.migrate.traefik.urn import Secrets, contents
@@ -65,13 +66,14 @@ def read_traefik(text: str, draft: Draft) -> None:
     for each in resources:
         by_kind.setdefault(each.at("kind").text(), []).append(each)
     known: Secrets = {
-        (*_name_of(secret), key): value
+        (*name_of(secret), key): value
         for secret in by_kind.get("Secret", ())
         for key, value in contents(secret).items()
     }
-    middlewares = _middlewares(by_kind.get("Middleware", []), draft, known)
-    known_names = {_name_of(each) for each in by_kind.get("Middleware", [])}
-    used = _routes(by_kind.get("IngressRoute", []), middlewares, known_names, draft)
+    chains = Chains(by_kind.get("Middleware", ()))
+    middlewares = _middlewares(by_kind.get("Middleware", []), chains, draft, known)
+    known_names = {name_of(each) for each in by_kind.get("Middleware", [])}
+    used = _routes(by_kind.get("IngressRoute", []), middlewares, draft, chains=chains, known=known_names)
     for name, middleware in middlewares.items():
         if name not in used:
             middleware.at.note(f"no IngressRoute here uses it: its rule is a comment; {_FILL_IN}")
@@ -104,27 +106,24 @@ def _resources(text: str, draft: Draft) -> Iterator[At]:
             continue
         items = whole.at("items").items() if whole.at("kind").text() == "List" else [whole]
         for item in items:
-            namespace, name = _name_of(item)
+            namespace, name = name_of(item)
             label = "/".join(filter(None, (item.at("kind").text(), namespace, name)))
             item.page = Page(draft.notes, document, label if label.isprintable() else "")
             yield At(item.page, item.value, item.path)
 
 
-def _name_of(resource: At) -> tuple[str, str]:
-    metadata = resource.at("metadata")
-    return metadata.at("namespace").text(), metadata.at("name").text()
-
-
-def _middlewares(resources: list[At], draft: Draft, known: Secrets) -> dict[tuple[str, str], Middleware]:
-    found: dict[tuple[str, str], Middleware] = {}
+def _middlewares(resources: list[At], chains: Chains, draft: Draft, known: Secrets) -> dict[Key, Middleware]:
+    found: dict[Key, Middleware] = {}
     for resource in resources:
+        if name_of(resource) in chains:
+            continue
         spec = resource.at("spec")
         at = spec.at("plugin").either("oAuthClientCredentials", "oauthClientCredentials")
         at = at if at.given else spec.at("oAuthClientCredentials")
         if not at.given:
             resource.lost("only oAuthClientCredentials is carried over of all middlewares")
             continue
-        namespace, name = _name_of(resource)
+        namespace, name = name_of(resource)
         _refuse_template(at)
         found[namespace, name] = Middleware(at, draft, known, name=name, namespace=namespace)
         spec.at("plugin").finish()
@@ -146,21 +145,21 @@ def _refuse_template(at: At) -> None:
 
 def _routes(
     resources: list[At],
-    middlewares: dict[tuple[str, str], Middleware],
-    known: set[tuple[str, str]],
+    middlewares: dict[Key, Middleware],
     draft: Draft,
-) -> set[tuple[str, str]]:
+    *,
+    chains: Chains,
+    known: set[Key],
+) -> set[Key]:
     """Add the rules of all routes; the middlewares that they use."""
-    used: set[tuple[str, str]] = set()
+    used: set[Key] = set()
     for resource in resources:
         resource.at("spec").finish(_OF_INGRESS_ROUTES)
     routes = [(resource, route) for resource in resources for route in resource.at("spec", "routes").items()]
     for resource, route in sorted(routes, key=lambda each: -_priority(each[1])):
-        namespace, name = _name_of(resource)
+        namespace, name = name_of(resource)
         chosen: list[Middleware] = []
-        for reference in route.at("middlewares").items():
-            key = (reference.at("namespace").text() or namespace, reference.at("name").text())
-            reference.finish()
+        for key, reference in chains.used(route.at("middlewares"), namespace):
             if key in middlewares:
                 used.add(key)
                 chosen.append(middlewares[key])
