@@ -164,6 +164,11 @@ def no_server(world: World) -> None:
     world.idp.stop()
 
 
+def no_store(world: World) -> None:
+    store = f"{{redis: {{endpoints: ['localhost:{world.port}']}}, secret: 0123456789abcdef}}"
+    world.config = world.config.replace("    client_id: app", f"    client_id: app\n    store: {store}")
+
+
 def no_tls(world: World) -> None:
     world.config = world.config.replace("TOKEN_URL", f"https://localhost:{world.api.port}/token")
 

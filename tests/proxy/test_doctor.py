@@ -71,6 +71,7 @@ BROKEN = [
     (setups.missing_key, "config", "assertion.key", "edit "),
     (setups.token_url, "token", "404", "check token_url"),
     (setups.no_server, "server", "refused the connection", "check host and port"),
+    (setups.no_store, "store", "can't be used: no connection: refused", "bring Redis up"),
     (setups.no_tls, "server", "is not trusted", "client.tls.ca"),
     (setups.no_api, "api", "refuses the connection", "match.host and port of rule billing"),
     (setups.untrusted_api, "api", "is not trusted", "ssl_verify_upstream_trusted_ca=FILE"),

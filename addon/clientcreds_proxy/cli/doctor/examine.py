@@ -4,7 +4,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clientcreds_proxy.cli import running
-from clientcreds_proxy.cli.doctor import apis, configuration, environment, journey, port, runtimes, servers
+from clientcreds_proxy.cli.doctor import (
+    apis,
+    configuration,
+    environment,
+    journey,
+    port,
+    runtimes,
+    servers,
+    stores,
+)
 from clientcreds_proxy.cli.doctor.finding import Finding, bad, left_out
 from clientcreds_proxy.cli.doctor.patient import Patient, Surroundings
 from clientcreds_proxy.config.find import find
@@ -101,6 +110,8 @@ async def _with_ca(
 async def _servers(patient: Patient) -> AsyncIterator[tuple[str, Finding]]:
     from clientcreds_proxy.proxy.ask import opened  # noqa: PLC0415 - as above
 
+    async for finding in stores.look_at_stores(patient.config.sources.values()):
+        yield "", finding
     async with opened(patient.path) as house:
         for name, source in house.policy.sources.items():
             async for finding in servers.look_at_server(source):
