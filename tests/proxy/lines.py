@@ -56,7 +56,7 @@ class Line:
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         async with asyncio.timeout(PATIENCE):
-            answer = await self._head()
+            answer = await self.head()
             return answer if answer.status == 200 else await self._body(answer)
 
     async def socks(self, host: str, port: int, *, user: str | None = None) -> int:
@@ -90,12 +90,22 @@ class Line:
         """Write a request as it stands and read the answer."""
         self.writer.write(request if isinstance(request, bytes) else request.encode())
         async with asyncio.timeout(PATIENCE):
-            return await self._body(await self._head())
+            return await self._body(await self.head())
 
     async def get(self, target: str, host: str | None, *headers: str) -> Answer:
         """GET this request target with this Host header, or none."""
         named = [] if host is None else [f"Host: {host}"]
         return await self.ask("\r\n".join([f"GET {target} HTTP/1.1", *named, *headers]) + "\r\n\r\n")
+
+    async def head(self) -> Answer:
+        """Read an answer's head alone."""
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        _, status, phrase = first.split(" ", 2)
+        headers = [
+            (name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)
+        ]
+        return Answer(status=int(status), phrase=phrase, headers=headers, body=b"")
 
     async def ask_http2(self, *fields: tuple[str, str], body: bytes = b"") -> Answer:
         """Send one request on a new HTTP/2 connection in this line, with nobody to correct its fields."""
@@ -126,15 +136,6 @@ class Line:
                     raise ConnectionResetError(event.error_code)
                 elif isinstance(event, StreamEnded):
                     return Answer(status=int(dict(headers)[":status"]), headers=headers, body=content)
-
-    async def _head(self) -> Answer:
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *lines = head.strip().split("\r\n")
-        _, status, phrase = first.split(" ", 2)
-        headers = [
-            (name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)
-        ]
-        return Answer(status=int(status), phrase=phrase, headers=headers, body=b"")
 
     async def _body(self, head: Answer) -> Answer:
         length = int(head.one("content-length") or 0)

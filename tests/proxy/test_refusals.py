@@ -59,6 +59,10 @@ rules:
                 "destination_mismatch": await line.get(f"http://{here}/one/x", "evil.test"),
             }
         lines = await proxy.logged(len(answers))
+        async with dial(proxy.port) as line:
+            line.writer.write(f"HEAD http://{here}/two HTTP/1.1\r\nHost: {here}\r\n\r\n".encode())
+            head = await line.head()
+            after_head = await line.get(f"http://{here}/two", here)
 
     for reason, answer in answers.items():
         is_whole(answer, reason)
@@ -70,6 +74,8 @@ rules:
     assert [(line["reason"], line["status"], line["token"]) for line in lines] == [
         (reason, STATUS[reason], "none") for reason in answers
     ]
+    assert head.headers == answers["client_denied"].headers
+    is_whole(after_head, "client_denied")  # no body stood between the two
     assert api.seen == []
     assert idp.seen == []
 

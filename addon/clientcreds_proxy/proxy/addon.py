@@ -192,7 +192,8 @@ class ClientCreds(ConnectionHooks):
         passage = self._passages.of(flow)
         if passage is not None and flow.response:
             if passage.refused is not None and flow.response.stream:
-                flow.response = refusal.answer(passage.refused)  # an answer of the API without a body
+                # an answer of the API without a body
+                flow.response = refusal.answer_to(flow.request, passage.refused)
             elif passage.refused is None and passage.answer_body is not None:
                 bodies.put(flow.response, passage.answer_body)
         self._finish(flow, status=flow.response.status_code if flow.response else None)

@@ -57,6 +57,17 @@ def answer(refused: Refused) -> http.Response:
     return http.Response.make(refusal.status, json.dumps(body, indent=1) + "\n", headers)
 
 
+def answer_to(request: http.Request, refused: Refused) -> http.Response:
+    """The same without its body to a HEAD, which no client would read: it stood before the next answer.
+
+    Its length stays that of a GET's answer (RFC 9110 §9.3.2).
+    """
+    response = answer(refused)
+    if request.method == "HEAD":
+        bodies.put(response, b"")
+    return response
+
+
 def answer_connect(refused: Refused) -> http.Response:
     """The answer to a CONNECT: clients show only its status line, so the reason stands there."""
     response = answer(refused)
@@ -71,7 +82,7 @@ def refuse(flow: http.HTTPFlow, refused: Refused) -> None:
     """
     streams.decide_alone(flow)
     answered_by_api = flow.response is not None
-    flow.response = answer(refused)
+    flow.response = answer_to(flow.request, refused)
     if answered_by_api:
         flow.response.stream = bodies.instead(flow.response.raw_content or b"")
     else:
