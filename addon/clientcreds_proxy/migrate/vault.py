@@ -11,6 +11,7 @@ _SECRET_NAME = re.compile(
     r"signature|private|^(?:x_)?(?:key|auth|code|pin)$",
     re.IGNORECASE,
 )
+_CREDENTIALS = re.compile(r"(?:bearer|basic|token|apikey)\s+\S|eyJ[\w-]+\.[\w-]+\.", re.IGNORECASE)
 _NO_SECRETS = re.compile(r"_type$|_url$", re.IGNORECASE)
 _MASKABLE = 6  # characters: a shorter text is found by chance inside others
 
@@ -135,7 +136,9 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def looks_secret(name: str) -> bool:
-    """Whether a parameter or header of this name carries a secret. In doubt it does."""
+def looks_secret(name: str, value: str = "") -> bool:
+    """Whether a parameter or header of this name, or with this value, carries a secret. In doubt it does."""
+    if _CREDENTIALS.match(value.strip()):
+        return True
     plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
     return bool(_SECRET_NAME.search(plain)) and not _NO_SECRETS.search(plain)

@@ -214,3 +214,41 @@ def test_headers_of_envoys_answers_are_carried_over() -> None:
         answer = modifier.modify_response(answer, asked)
         assert not modifier.changes_requests
     assert answer.headers == (("X-A", "a"),)
+
+
+CREDENTIAL = "Bearer a-token-in-full"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "file"),
+    [
+        (
+            "krakend",
+            KRAKEND.replace("auth/client", "modifier/martian: MARTIAN\n          auth/client").replace(
+                "MARTIAN", f"{{header.Modifier: {{scope: [request], name: X-V, value: {CREDENTIAL}}}}}"
+            ),
+        ),
+        (
+            "krakend",
+            KRAKEND.replace("auth/client", "modifier/martian: MARTIAN\n          auth/client").replace(
+                "MARTIAN",
+                "{header.RegexFilter: {scope: [request], header: X-Api-Key, regex: '^a-token-in-full$', "
+                "modifier: {header.Id: {}}}}",
+            ),
+        ),
+        ("kong", KONG.replace(" KEY", f", token_headers: {{X-V: {CREDENTIAL}}} KEY")),
+        (
+            "envoy",
+            ENVOY.replace(
+                "routes: [{match",
+                f"request_headers_to_add: [{{header: {{key: X-V, value: {CREDENTIAL}}}}}], routes: [{{match",
+            ),
+        ),
+    ],
+)
+def test_what_is_a_credential_by_its_value_is_a_reference(gateway: Gateway, file: str) -> None:
+    found = imported(gateway, file)
+
+    assert "a-token-in-full" not in shown(found)
+    assert "${env:X_" in found.config or "_X_V}" in found.config
+    loaded(found, dict.fromkeys(found.variables, "a"))

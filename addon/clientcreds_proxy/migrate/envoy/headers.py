@@ -35,6 +35,6 @@ def _added(entry: At, phase: str, draft: Draft) -> Value:
         entry.lost("no modifier says the same: a condition, or a value that is made of the request")
         return None
     text = value.text()
-    if looks_secret(name) and text:
+    if text and looks_secret(name, text):
         draft.vault.keep(text, value, name)
     return {_MODIFIERS[action]: {"scope": [phase], "name": name, "value": text}}

@@ -30,7 +30,7 @@ def pairs(names: At, values: At) -> Named:
 def named(given: Named, draft: Draft, hint: str) -> dict[str, Value]:
     """Parameters or headers with their values: references for those that sound secret."""
     return {
-        name: value(at, draft, hint, name) if looks_secret(name) else value(at, draft)
+        name: value(at, draft, hint, name) if looks_secret(name, at.text()) else value(at, draft)
         for name, at in given
         if at.given
     }

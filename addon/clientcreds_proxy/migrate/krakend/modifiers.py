@@ -87,10 +87,14 @@ def _fields(node: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def _hide(node: dict[str, Any], at: At, draft: Draft) -> None:
     """Put references for the secrets of one modifier's fields: values with secret names, queries, bodies."""
     keys = {key.lower(): key for key in node}
-    name, value, body = (node.get(keys.get(each, "")) for each in ("name", "value", "body"))
     in_cookie = bool(at.path) and str(at.path[-1]).startswith("cookie.")
-    if isinstance(name, str) and isinstance(value, str) and value and (in_cookie or looks_secret(name)):
-        node[keys["value"]] = draft.vault.keep(value, at.at(keys["value"]), name)
+    for named, key in (("name", "value"), ("header", "regex")):
+        name, value = node.get(keys.get(named, "")), node.get(keys.get(key, ""))
+        if not isinstance(name, str) or not isinstance(value, str) or not value:
+            continue
+        if in_cookie or looks_secret(name, value):
+            node[keys[key]] = draft.vault.keep(value, at.at(keys[key]), name)
+    body = node.get(keys.get("body", ""))
     if isinstance(body, str) and _holds_secret(body):
         node[keys["body"]] = draft.vault.keep(body, at.at(keys["body"]), "body")
     query = node.get(keys.get("query", ""))
