@@ -82,7 +82,7 @@ def envoy(routes: list[object], others: tuple[object, ...] = ()) -> str:
     manager = {
         "@type": f"{TYPE}.HttpConnectionManager",
         "route_config": {"virtual_hosts": hosts},
-        "http_filters": [{"typed_config": injector}],
+        "http_filters": [{"name": "envoy.filters.http.credential_injector", "typed_config": injector}],
     }
     tls = socket("UpstreamTlsContext")
     clusters = [
@@ -275,4 +275,35 @@ def test_other_virtual_host_that_takes_requests_without_a_token_is_reported() ->
         "here the API's own host does not tell the two apart",
         "a domain that no rule can say",
         "routes are read from lists alone",
+    ]
+
+
+def test_filters_that_routes_switch_on_and_off_by_their_names_do_so() -> None:
+    """Envoy Gateway writes one disabled filter for each route."""
+    boot = json.loads(envoy([]))
+    manager = boot["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    injector = json.dumps(manager["http_filters"][0]["typed_config"])
+    manager["http_filters"] = [
+        {"name": "first", "typed_config": json.loads(injector)},
+        {"name": "second", "disabled": True, "typed_config": json.loads(injector.replace("app", "second"))},
+    ]
+    settings: dict[str, dict[str, object]] = {
+        "/off": {"first": {"disabled": True}},
+        "/second": {"first": {"disabled": True}, "second": {"config": {"@type": "x"}}},
+        "/both": {"second": {"config": {"mystery": 1}}},
+    }
+    hosts = manager["route_config"]["virtual_hosts"]
+    hosts[0]["routes"] = [
+        {"match": {"path": path}, "route": {"cluster": "api"}, "typed_per_filter_config": config}
+        for path, config in settings.items()
+    ] + [{"match": {"prefix": "/"}, "route": {"cluster": "api"}}]
+
+    found = convert("envoy", json.dumps(boot), "gateway.yaml")
+
+    config = loaded(found, dict.fromkeys(found.variables, "0123456789abcdef"))
+    rules = (winner(config, f"GET https://api.example.com{path}") for path in (*settings, "/"))
+    assert [rule and rule.token_source for rule in rules] == [None, "second", "app", "app"]
+    assert [problem.message for problem in found.lost] == [
+        "several filters attach tokens: the first one's is carried over",
+        "settings of the filter for some routes",
     ]

@@ -47,25 +47,43 @@ _MEANINGLESS = frozenset(
 class Injector:
     """One filter."""
 
+    name: str  # by which routes change its settings
+    disabled: bool  # unless a route says otherwise
     source: Source
     rule: dict[str, Value]
 
+    def is_disabled(self, levels: list[At]) -> bool:
+        """Whether it is switched off for a route: the first of its levels that says anything counts."""
+        for level in levels:
+            for name, config in field(level, "typed_per_filter_config").members():
+                if name == self.name:
+                    if not config.at("disabled").flag() and set(config.at("config").mapping()) - {"@type"}:
+                        config.lost("settings of the filter for some routes")
+                    return config.at("disabled").flag()
+        return self.disabled
 
-def injector_of(
+
+def injectors_of(
     filters: At, draft: Draft, *, secrets: Mapping[str, At], known: Mapping[str, Cluster]
-) -> Injector | None:
-    """The filter that attaches tokens, if there is one; the others are reported."""
+) -> list[Injector]:
+    """The filters that attach tokens; the others are reported."""
     found: list[Injector] = []
     for each in filters.items():
         kind = type_of(field(each, "typed_config"))
-        if kind == _FILTER and not each.at("disabled").flag():
+        if kind == _FILTER:
             made = _injector(each, draft, secrets=secrets, known=known)
             found += [made] if made else []
-        elif kind != _FILTER and kind not in _MEANINGLESS:
+        elif kind not in _MEANINGLESS:
             each.lost("of all HTTP filters only credential_injector is carried over")
-    if len(found) > 1:
-        filters.lost("several filters attach tokens: the first one's is carried over")
-    return found[0] if found else None
+    return found
+
+
+def enabled(found: list[Injector], levels: list[At], at: At) -> Injector | None:
+    """The filter that attaches tokens to what a route or a cluster is for."""
+    choices = [each for each in found if not each.is_disabled(levels)]
+    if len(choices) > 1:
+        at.lost("several filters attach tokens: the first one's is carried over")
+    return choices[0] if choices else None
 
 
 def _injector(
@@ -88,7 +106,7 @@ def _injector(
         rule["on_token_failure"] = "pass_without_token"
     field(config, "credential").finish(("name", "@type"))
     config.finish(("@type",))
-    return Injector(source=source, rule=rule)
+    return Injector(name=at.at("name").text(), disabled=at.at("disabled").flag(), source=source, rule=rule)
 
 
 def _source(at: At, draft: Draft, secrets: Mapping[str, At], known: Mapping[str, Cluster]) -> Source:

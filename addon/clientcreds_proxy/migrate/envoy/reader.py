@@ -13,7 +13,7 @@ from clientcreds_proxy.migrate.draft import Draft, Match, Rule, filled, one_or_m
 from clientcreds_proxy.migrate.envoy.cluster import Cluster, clusters
 from clientcreds_proxy.migrate.envoy.field import field, type_of
 from clientcreds_proxy.migrate.envoy.headers import modifiers
-from clientcreds_proxy.migrate.envoy.injector import Injector, injector_of
+from clientcreds_proxy.migrate.envoy.injector import Injector, enabled, injectors_of
 from clientcreds_proxy.migrate.envoy.place import Route, domains, route
 from clientcreds_proxy.migrate.notes import Page
 from clientcreds_proxy.migrate.read import documents, refuse
@@ -73,11 +73,8 @@ def _cluster(cluster: Cluster, file: _File) -> None:
     """The rule of a cluster whose own filters attach tokens, whatever route leads to it."""
     for _, options in field(cluster.at, "typed_extension_protocol_options").members():
         filters = field(options, "http_filters")
-        made = (
-            injector_of(filters, file.draft, secrets=file.secrets, known=file.clusters)
-            if filters.given
-            else None
-        )
+        found = injectors_of(filters, file.draft, secrets=file.secrets, known=file.clusters)
+        made = enabled(found, [], filters)
         if made is not None:
             match = Match(hosts=cluster.hosts(), schemes=() if cluster.tls else ("http",))
             _add(Rule(hint=cluster.at.at("name").text(), match=match, at=cluster.at), made, cluster, file)
@@ -94,13 +91,13 @@ def _listener(listener: At, file: _File) -> None:
 
 
 def _connections(config: At, file: _File, *, plain: bool) -> None:
-    made = injector_of(field(config, "http_filters"), file.draft, secrets=file.secrets, known=file.clusters)
-    if made is None:
+    made = injectors_of(field(config, "http_filters"), file.draft, secrets=file.secrets, known=file.clusters)
+    if not made:
         return
     routes = field(config, "route_config")
     if not routes.given:
         config.lost(f"its routes come from elsewhere (RDS): {_FILL_IN}")
-        _add(Rule(hint="routes", match=Match(hosts=()), at=config, off=_FILL_IN), made, None, file)
+        _add(Rule(hint="routes", match=Match(hosts=()), at=config, off=_FILL_IN), made[0], None, file)
     hosts = field(routes, "virtual_hosts").items()
     for host in sorted(hosts, key=lambda each: "*" in each.at("domains").texts()):
         if host.at("matcher").given:
@@ -109,7 +106,7 @@ def _connections(config: At, file: _File, *, plain: bool) -> None:
             _route(each, [each, host, routes], made, file, plain=plain)
 
 
-def _route(at: At, levels: list[At], made: Injector, file: _File, *, plain: bool) -> None:
+def _route(at: At, levels: list[At], injectors: list[Injector], file: _File, *, plain: bool) -> None:
     found = route(at.at("match"))
     name = levels[1].at("name").text() or "route"
     if at.at("match", "prefix").text() not in ("", "/"):
@@ -120,12 +117,12 @@ def _route(at: At, levels: list[At], made: Injector, file: _File, *, plain: bool
     if answers := [key for key in _ANSWERS if field(at, key).given]:
         _answered(field(at, answers[0]), levels[1], found, file)
         return
-    disabled = any(_disables(level) for level in levels)
-    headers = [] if disabled else modifiers(levels, file.draft)
+    made = enabled(injectors, levels, at)
+    headers = modifiers(levels, file.draft) if made else []
     for cluster in _clusters_of(at.at("route"), file):
         for match, problem in _matches(at, levels[1], found, cluster):
             rule = Rule(hint=name, match=match, at=at, off=problem, among=levels[1].where)
-            if disabled:
+            if made is None:
                 file.draft.rules += [rule] if match.hosts else []
                 continue
             if problem is not None:
@@ -149,16 +146,6 @@ def _answered(answer: At, host: At, found: Route, file: _File) -> None:
         match = _placed(found.match, tuple(dict.fromkeys((*own, *domains(host)[0]))), ())
         name = host.at("name").text() or "route"
         file.draft.rules.append(Rule(hint=name, match=match, at=answer, off=_unsaid(found), among=host.where))
-
-
-def _disables(level: At) -> bool:
-    """Whether this level switches the filter off for its routes."""
-    for name, config in field(level, "typed_per_filter_config").members():
-        if name.endswith("credential_injector"):
-            if config.at("disabled").flag():
-                return True
-            config.lost("settings of the filter for some routes")
-    return False
 
 
 def _clusters_of(action: At, file: _File) -> Iterator[Cluster]:
