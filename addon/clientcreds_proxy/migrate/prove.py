@@ -17,6 +17,8 @@ from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value
 from clientcreds_proxy.migrate.vault import Reference
 
 _PLACE = re.compile(r"(?P<part>token_sources|rules|stores)(?:\.(?P<name>[a-z0-9-]+)|\[(?P<index>\d+)\])?")
+_OF_A_MATCH = re.compile(r"rules\[\d+\]\.match\b")
+_NO_TOKEN = "its own rule is a comment: this one keeps its requests from the tokens of other rules"
 _MADE_UP = "a value made up for the check"  # of secrets that the source file names alone
 
 
@@ -74,6 +76,7 @@ def _entry(draft: Draft, problem: Problem) -> Source | Rule | None:
 
 def _switch_off(draft: Draft, entry: Source | Rule | None, problem: Problem) -> None:
     """Write what the problem is about as a comment; RuntimeError, our bug, where that is nothing."""
+    active = [rule for rule in draft.rules if rule.off is None and not rule.is_plain]
     if entry is not None:
         _off([entry], problem)
     elif problem.path.startswith("stores"):
@@ -83,6 +86,15 @@ def _switch_off(draft: Draft, entry: Source | Rule | None, problem: Problem) -> 
     for rule in draft.rules:
         if rule.source is not None and rule.source.off is not None and rule.off is None:
             rule.off = "its token source is switched off"
+    if not _OF_A_MATCH.match(problem.path):
+        _guard(draft, (rule for rule in active if rule.off is not None))
+
+
+def _guard(draft: Draft, rules: Iterable[Rule]) -> None:
+    """Keep the requests of rules that are comments now from others: a wider one's token is not theirs."""
+    for rule in rules:
+        guard = Rule(hint=rule.hint, match=rule.match, at=rule.at, among=rule.among, comments=(_NO_TOKEN,))
+        draft.rules.insert(draft.rules.index(rule), guard)
 
 
 def _drop_stores(draft: Draft, problem: Problem) -> None:

@@ -108,3 +108,11 @@ def token_request(spec: SourceSpec) -> tuple[str, dict[str, str | list[str]]]:
     if spec.token_request.basic_encoding == "raw":
         return credentials, form
     return unquote_plus(credentials), form
+
+
+def tokens(gateway: Gateway, text: str, *requests: str) -> tuple[Imported, Mapping[str, bool]]:
+    """What was imported, and which of the requests get a token."""
+    found = convert(gateway, text, "gateway.yaml")
+    config = loaded(found, dict.fromkeys(found.variables, "0123456789abcdef"))
+    rules = {request: winner(config, request) for request in requests}
+    return found, {request: bool(rule and rule.token_source) for request, rule in rules.items()}

@@ -1,12 +1,12 @@
 """What all importers owe: no request gets a token that the gateway would not have given one."""
 
 import json
-from collections.abc import Mapping
 
 import pytest
 
-from clientcreds_proxy.migrate.importer import Gateway, Imported, convert
-from tests.unit.migrate.importing import loaded, winner
+from clientcreds_proxy.migrate.importer import Gateway
+from tests.unit.migrate.bootstrap import envoy
+from tests.unit.migrate.importing import tokens
 
 TRAEFIK = """
 kind: Middleware
@@ -56,54 +56,6 @@ upstreams:
     "{name: upstream-oauth, config: {oauth: {token_endpoint: https://idp.example.com/t, client_id: a, "
     "client_secret: long-secret, scopes: [a b, c]}}}",
 )
-TYPE = "type.googleapis.com/envoy.extensions"
-
-
-def cluster(name: str, **keys: object) -> dict[str, object]:
-    address = {"socket_address": {"address": f"{name}.example.com", "port_value": 443}}
-    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
-    return {"name": name, "load_assignment": {"endpoints": endpoints}, **keys}
-
-
-def socket(kind: str, **keys: object) -> dict[str, object]:
-    return {"transport_socket": {"typed_config": {"@type": f"{TYPE}.transport_sockets.v3.{kind}", **keys}}}
-
-
-def envoy(routes: list[object], others: tuple[object, ...] = ()) -> str:
-    """A bootstrap whose first virtual host has these routes."""
-    endpoint = {"cluster": "idp", "uri": "https://idp.example.com/t", "timeout": "1s"}
-    oauth = {
-        "@type": f"{TYPE}.http.injected_credentials.oauth2.v3.OAuth2",
-        "token_endpoint": endpoint,
-        "client_credentials": {"client_id": "app", "client_secret": {"name": "app"}},
-    }
-    injector = {"@type": f"{TYPE}.CredentialInjector", "credential": {"typed_config": oauth}}
-    hosts = [{"name": "app", "domains": ["*"], "routes": routes}, *others]
-    manager = {
-        "@type": f"{TYPE}.HttpConnectionManager",
-        "route_config": {"virtual_hosts": hosts},
-        "http_filters": [{"name": "envoy.filters.http.credential_injector", "typed_config": injector}],
-    }
-    tls = socket("UpstreamTlsContext")
-    clusters = [
-        cluster("api", **tls),
-        cluster("other", **tls),
-        cluster("raw", **socket("RawBuffer")),
-        cluster("wrapped", **socket("Http11ProxyUpstreamTransport", **tls)),
-        cluster(
-            "chosen", transport_socket_matches=[{"name": "a", **socket("RawBuffer")}, {"name": "b", **tls}]
-        ),
-    ]
-    listeners = [{"filter_chains": [{"filters": [{"typed_config": manager}]}]}]
-    return json.dumps({"static_resources": {"listeners": listeners, "clusters": clusters}})
-
-
-def tokens(gateway: Gateway, text: str, *requests: str) -> tuple[Imported, Mapping[str, bool]]:
-    """What was imported, and which of the requests get a token."""
-    found = convert(gateway, text, "gateway.yaml")
-    config = loaded(found, dict.fromkeys(found.variables, "0123456789abcdef"))
-    rules = {request: winner(config, request) for request in requests}
-    return found, {request: bool(rule and rule.token_source) for request, rule in rules.items()}
 
 
 @pytest.mark.parametrize(
@@ -193,117 +145,33 @@ def test_scopes_in_one_text_are_several() -> None:
     assert "scopes: [a, b, c]" in found.config
 
 
-def test_token_goes_over_tls_where_any_transport_socket_of_the_cluster_speaks_it() -> None:
-    routes: list[object] = [
-        {"match": {"prefix": f"/{name}"}, "route": {"cluster": name}} for name in ("raw", "wrapped", "chosen")
-    ]
-
-    found, _ = tokens("envoy", envoy(routes))
-
-    assert found.config.count("allow_plain_http: true") == 1
-    assert found.config.count("upgrade_to_https: true") == 2
-
-
-def test_conditions_of_envoy_that_no_rule_can_say_switch_the_rule_off() -> None:
-    twice = [{"name": "t", "string_match": {"exact": value}} for value in "ab"]
-    methods = [{"name": ":method", "string_match": {"exact": value}} for value in ("GET", "PUT")]
-    routes: list[object] = [
-        {"match": {"prefix": "/q", "query_parameters": twice}, "route": {"cluster": "api"}},
-        {"match": {"prefix": "/m", "headers": methods}, "route": {"cluster": "api"}},
-        {"match": {"path": "/s/*"}, "route": {"cluster": "api"}},
-        {"match": {"path": "/c", "case_sensitive": False}, "route": {"cluster": "api"}},
-    ]
-    api = "https://api.example.com"
-
-    found, given = tokens(
-        "envoy", envoy(routes), f"GET {api}/q?t=b", f"PUT {api}/m", f"GET {api}/s/x", f"GET {api}/c"
-    )
-
-    assert [*given.values()] == [False, False, False, True]
-    assert [problem.message.partition(":")[0] for problem in found.lost] == [
-        "no rule can say query_parameters",
-        "no rule can say headers",
-        "no rule can say * and braces in paths",
-    ]
-    assert "paths are told apart by case here" in [problem.message for problem in found.notes]
-
-
-def test_what_only_one_of_several_clusters_has_is_reported() -> None:
-    header = [{"header": {"key": "X-A", "raw_value": "YQ=="}}]
-    clusters = [
-        {"name": "api", "weight": 1, "request_headers_to_add": header},
-        {"name": "other", "weight": 0},
-    ]
-    routes: list[object] = [
-        {
-            "match": {"prefix": "/"},
-            "route": {"weighted_clusters": {"clusters": clusters}},
-            "request_headers_to_add": header,
-        }
-    ]
-
-    found, given = tokens(
-        "envoy", envoy(routes), "GET https://api.example.com/", "GET https://other.example.com/"
-    )
-
-    assert [*given.values()] == [True, False]
-    assert [problem.path.rpartition("].")[2] for problem in found.lost] == [
-        "request_headers_to_add",
-        "request_headers_to_add[0]",
-    ]
-
-
-def test_other_virtual_host_that_takes_requests_without_a_token_is_reported() -> None:
-    """Their names told them apart in Envoy; the API's own does not."""
-    disabled = {"envoy.filters.http.credential_injector": {"disabled": True}}
-    routes: list[object] = [
-        {"match": {"path": "/open"}, "route": {"cluster": "api"}, "typed_per_filter_config": disabled}
-    ]
-    named = {
-        "name": "named",
-        "domains": ["named.example.com", "a*"],
-        "matcher": {},
-        "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "api"}}],
+def _backend(pattern: str, client: str, scheme: str) -> dict[str, object]:
+    oauth = {
+        "client_id": client,
+        "client_secret": f"secret-of-{client}",
+        "token_url": f"{scheme}://i.example/t",
     }
+    backend = {
+        "host": ["https://api.example.com"],
+        "url_pattern": pattern,
+        "extra_config": {"auth/client-credentials": oauth},
+    }
+    return {"endpoint": pattern, "backend": [backend]}
+
+
+def test_requests_of_a_rule_that_is_refused_get_no_others_token() -> None:
+    endpoints = [
+        _backend("/orders/{id}", "refused", "http"),
+        _backend("/{a}/{b}", "all", "https"),
+        _backend("/alone", "refused", "http"),
+    ]
 
     found, given = tokens(
-        "envoy", envoy(routes, (named,)), "GET https://api.example.com/open", "GET https://named.example.com/"
+        "krakend",
+        json.dumps({"version": 3, "endpoints": endpoints}),
+        *("GET https://api.example.com/orders/1", "GET https://api.example.com/bills/1"),
     )
 
-    assert [*given.values()] == [True, True]
-    assert [problem.message.rpartition(": ")[2] for problem in found.lost] == [
-        "here the API's own host does not tell the two apart",
-        "a domain that no rule can say",
-        "routes are read from lists alone",
-    ]
-
-
-def test_filters_that_routes_switch_on_and_off_by_their_names_do_so() -> None:
-    """Envoy Gateway writes one disabled filter for each route."""
-    boot = json.loads(envoy([]))
-    manager = boot["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    injector = json.dumps(manager["http_filters"][0]["typed_config"])
-    manager["http_filters"] = [
-        {"name": "first", "typed_config": json.loads(injector)},
-        {"name": "second", "disabled": True, "typed_config": json.loads(injector.replace("app", "second"))},
-    ]
-    settings: dict[str, dict[str, object]] = {
-        "/off": {"first": {"disabled": True}},
-        "/second": {"first": {"disabled": True}, "second": {"config": {"@type": "x"}}},
-        "/both": {"second": {"config": {"mystery": 1}}},
-    }
-    hosts = manager["route_config"]["virtual_hosts"]
-    hosts[0]["routes"] = [
-        {"match": {"path": path}, "route": {"cluster": "api"}, "typed_per_filter_config": config}
-        for path, config in settings.items()
-    ] + [{"match": {"prefix": "/"}, "route": {"cluster": "api"}}]
-
-    found = convert("envoy", json.dumps(boot), "gateway.yaml")
-
-    config = loaded(found, dict.fromkeys(found.variables, "0123456789abcdef"))
-    rules = (winner(config, f"GET https://api.example.com{path}") for path in (*settings, "/"))
-    assert [rule and rule.token_source for rule in rules] == [None, "second", "app", "app"]
-    assert [problem.message for problem in found.lost] == [
-        "several filters attach tokens: the first one's is carried over",
-        "settings of the filter for some routes",
-    ]
+    assert [*given.values()] == [False, True]
+    assert found.config.count("its own rule is a comment") == 1
+    assert len(found.lost) == 1
