@@ -50,10 +50,16 @@ def _assertion(assertion: Assertion | AssertionFile | None) -> list[str | None] 
 
 
 def _verify(verify: Verify | None) -> list[object] | None:
+    """How a token was looked at: one that passed here might not pass elsewhere."""
     if verify is None:
         return None
     must = [verify.signature, verify.issuer, verify.audience, sorted(verify.scopes_required)]
-    return [*must, verify.jwks_url, verify.introspection_url]
+    places = [verify.jwks_url, verify.introspection_url]
+    inspector = None
+    if verify.inspector is not None:
+        client_id, secrets = verify.inspector
+        inspector = [client_id, [_hash(secret.reveal()) for secret in secrets]]
+    return [*must, verify.leeway_seconds, *places, inspector]
 
 
 def _hashes(values: tuple[str, ...]) -> list[str]:

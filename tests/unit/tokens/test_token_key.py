@@ -73,6 +73,19 @@ def test_key_changes_with_what_shapes_the_token(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        {"signature": False},
+        {"scopes_required": ("a",)},
+        {"leeway_seconds": 0},
+        {"inspector": ("rs", (Secret("s3cr3t"),))},
+    ],
+)
+def test_key_changes_with_how_the_token_is_looked_at(change: dict[str, Any]) -> None:
+    assert cache_key(a_spec(verify=replace(Verify(), **change))) != cache_key(a_spec(verify=Verify()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
         {"algorithm": "PS256"},
         {"key": Secret("another")},
         {"key_id": "k1"},
