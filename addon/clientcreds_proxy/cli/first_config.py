@@ -1,6 +1,7 @@
 """The text of a first configuration: one source, one rule, and comments that lead on."""
 
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,16 @@ from clientcreds_proxy.migrate.write import scalar
 
 _LISTS = {"scopes"}
 _MADE_UP = "CLIENTCREDS_MADE_UP"
+_UPGRADE = {
+    False: (
+        "    # For an app that can't trust the proxy's CA, and calls http:// instead:",
+        "    # upgrade_to_https: true",
+    ),
+    True: (
+        "    # The app calls http://, and the proxy speaks TLS to the API: no token leaves unencrypted.",
+        "    upgrade_to_https: true",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +33,21 @@ class Answers:
     name: str  # of the rule and of its source
     host: str  # with its port, where that is not https's own
     path: str = ""  # a pattern; empty: every path
-    scheme: str = "https"  # of the API, for the examples
+    scheme: str = "https"  # that the app speaks, for the examples
+    upgrade: bool = False  # the app speaks http, and a token must not leave so
     provider: str = ""  # a preset; empty: none
     token_url: str = ""
     issuer: str = ""
     client_id: str
     secret: str = ""  # where it lives: `${env:NAME}`; empty: this provider wants none
     more: Mapping[str, str] = field(default_factory=dict)  # further keys of the source, dotted
+
+    @property
+    def example(self) -> str:
+        """A URL that the rule covers."""
+        host = re.sub(r"^\*{1,2}\.", "api.", self.host)
+        authority = f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+        return f"{self.scheme}://{authority}{self.path.removesuffix('**') or '/'}"
 
 
 def default_name(host: str) -> str:
@@ -64,8 +83,7 @@ def text_of(answers: Answers, file: str) -> str:
             if answers.path
             else "      # path: /v2/**  # every path, as long as this line is a comment",
             f"    token_source: {scalar(answers.name, inside=False)}",
-            "    # For an app that can't trust the proxy's CA, and calls http:// instead:",
-            "    # upgrade_to_https: true",
+            *_UPGRADE[answers.upgrade],
             "",
         ]
     )
@@ -88,18 +106,18 @@ def problems_of(answers: Answers) -> tuple[Problem, ...]:
 
 
 def _head(answers: Answers, file: str) -> Iterator[str]:
-    named = f" --config {file}" if file and file != "clientcreds.yaml" else ""
+    quoted, name = shlex.quote(file) if file else "", shlex.quote(answers.name)
+    named = f" --config {quoted}" if file and file != "clientcreds.yaml" else ""
     variable = re.fullmatch(r"\$\{env:(\w+)\}", answers.secret)
     yield f"# Requests to {answers.host} leave with a token. What to do next:"
     yield "#"
     if variable:
         yield from _step(f"export {variable[1]}=…", "the client secret, which never stands in this file")
-    yield from _step(f"clientcreds check {file}".rstrip(), "every mistake, line by line")
-    yield from _step(f"clientcreds token {answers.name}{named}", "fetch a token, and see what it is good for")
+    yield from _step(f"clientcreds check {quoted}".rstrip(), "every mistake, line by line")
+    yield from _step(f"clientcreds token {name}{named}", "fetch a token, and see what it is good for")
     yield from _step(f"clientcreds serve{named}", "the proxy, on 127.0.0.1:8080")
-    yield from _step(
-        f"clientcreds run{named} -- curl {answers.scheme}://{answers.host}/", "or one command through it"
-    )
+    command = f"clientcreds run{named} -- curl {shlex.quote(answers.example)}"
+    yield from _step(command, "or one command through it")
     yield "#"
 
 

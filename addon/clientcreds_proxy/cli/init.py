@@ -1,6 +1,5 @@
 """`clientcreds init`: a first configuration, out of a few answers."""
 
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -9,20 +8,13 @@ from pathlib import Path
 
 import click
 
+from clientcreds_proxy.cli import init_answers as read
 from clientcreds_proxy.cli.first_config import Answers, default_name, default_secret, problems_of, text_of
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.token_ import test_source
 from clientcreds_proxy.config.preset import NAMES, preset
-from clientcreds_proxy.rules.pattern import PatternError, parse_host
-from clientcreds_proxy.rules.url import parse_url
+from clientcreds_proxy.tokens import endpoint
 
-OTHER = "other"
-_SECRET = re.compile(r"(?:env|file|cmd|keyring|systemd):[^\s{}][^{}]*")
-_KEY = re.compile(r"[a-z_]+(?:\.[A-Za-z0-9_-]+)*")
-_SECRET_EXPECTED = (
-    "where the secret lives, never the secret itself: env:NAME, file:PATH, cmd:PROGRAM ARG, "
-    "keyring:SERVICE/USER, systemd:NAME or urn:k8s:secret:NAME:KEY"
-)
 _SECRET_ASKED = "Where is the client secret? env:NAME, file:PATH, cmd:PROGRAM ARG or keyring:SERVICE/USER"
 _EPILOG = """
 \b
@@ -43,7 +35,9 @@ Exit codes:
 
 @click.command(epilog=_EPILOG, short_help="Write a first configuration, out of a few answers.")
 @click.option("--host", metavar="HOST", help="The API's host (api.example.com), or a URL of the API.")
-@click.option("--provider", type=click.Choice([*NAMES, OTHER]), help="Who gives the tokens.", metavar="NAME")
+@click.option(
+    "--provider", type=click.Choice([*NAMES, read.OTHER]), help="Who gives the tokens.", metavar="NAME"
+)
 @click.option("--token-url", metavar="URL", help="The token endpoint, unless the provider has only one.")
 @click.option("--issuer", metavar="URL", help="Or the issuer, whose metadata names the token endpoint.")
 @click.option("--client-id", metavar="ID", help="The client id.")
@@ -105,29 +99,30 @@ class _Asking:
 
     def answers(self) -> Answers:
         """What the flags and the user say; a UsageError without a terminal where flags are missing."""
-        host, path, scheme = self._answer("host", "API host, or a URL of the API", _api)
+        api = self._answer("host", "API host, or a URL of the API", read.api)
         known = bool(self.given["token_url"] or self.given["issuer"])
-        provider = OTHER if known and not self.given["provider"] else self._provider()
+        provider = read.OTHER if known and not self.given["provider"] else self._provider()
         chosen = preset(provider) if provider in NAMES else None
         token_url = issuer = ""
         if chosen is None or "token_url" not in chosen.source or known:
             token_url, issuer = self._endpoint(
                 chosen.url if chosen else "https://idp.example.com/oauth2/token"
             )
-        client_id = self._answer("client_id", "Client id", _text)
-        name = str(self.given["name"] or default_name(host))
+        client_id = self._answer("client_id", "Client id", read.text)
+        name = str(self.given["name"] or default_name(api.host))
         wants_secret = not chosen or chosen.source.get("client_auth") != "private_key_jwt"
         secret = ""
         if wants_secret or self.given["secret"]:
-            secret = self._answer("secret", _SECRET_ASKED, _secret, default=default_secret(name))
+            secret = self._answer("secret", _SECRET_ASKED, read.secret, default=default_secret(name))
         more = self._more(chosen.wants if chosen else {})
         if self.missing:
             raise click.UsageError(f"no terminal to ask at; missing: {', '.join(self.missing)}")
         return Answers(
             name=name,
-            host=host,
-            path=path,
-            scheme=scheme,
+            host=api.host,
+            path=api.path,
+            scheme=api.scheme,
+            upgrade=api.upgrade,
             provider=provider if chosen else "",
             token_url=token_url,
             issuer=issuer,
@@ -140,18 +135,21 @@ class _Asking:
         if not self.given["provider"] and sys.stdin.isatty():
             click.echo(f"Providers: {', '.join(NAMES)}", err=True)
         flag = "--provider (or --token-url, or --issuer)"
-        return self._answer("provider", "Provider", _one_of_the_providers, flag=flag, default=OTHER)
+        return self._answer("provider", "Provider", read.provider, flag=flag, default=read.OTHER)
 
     def _endpoint(self, example: str) -> tuple[str, str]:
         url, issuer = str(self.given["token_url"] or ""), str(self.given["issuer"] or "")
         if url or issuer:
             return url, issuer
         words = f"Token endpoint, like {example} (empty: I have an issuer)"
-        url = self._answer("token_url", words, str, flag="--token-url (or --issuer)", default="")
-        return url, "" if url or self.missing else self._answer("issuer", "Issuer", _text)
+        flag = "--token-url (or --issuer)"
+        url = self._answer("token_url", words, read.or_empty(endpoint.token_url), flag=flag, default="")
+        if url or self.missing:
+            return url, ""
+        return "", self._answer("issuer", "Issuer", read.checked(endpoint.issuer))
 
     def _more(self, wants: Mapping[str, str]) -> dict[str, str]:
-        more = dict(_pair(each) for each in self._list("sets"))
+        more = dict(read.pair(each) for each in self._list("sets"))
         if scopes := self._list("scopes"):
             more["scopes"] = " ".join(scopes)
         if self.given["audience"]:
@@ -159,7 +157,7 @@ class _Asking:
         for key, what in wants.items():
             if key not in more:
                 flag = {"scopes": "--scope", "audience": "--audience"}.get(key, f"--set {key}=…")
-                more[key] = self._answer(key, what[0].upper() + what[1:], _text, flag=flag)
+                more[key] = self._answer(key, what[0].upper() + what[1:], read.text, flag=flag)
         if self.asked:
             for key, words in (("scopes", "Scopes, separated by blanks"), ("audience", "Audience")):
                 if key not in more and (said := self._answer(key, f"{words} (empty: none)", str, default="")):
@@ -167,19 +165,19 @@ class _Asking:
         return more
 
     def _answer[T](
-        self, key: str, words: str, read: Callable[[str], T], *, flag: str = "", default: str | None = None
+        self, key: str, words: str, take: Callable[[str], T], *, flag: str = "", default: str | None = None
     ) -> T:
         said = self.given.get(key)
         if isinstance(said, str) and said:
             try:
-                return read(said)
+                return take(said)
             except click.BadParameter as error:
                 raise click.UsageError(f"--{key.replace('_', '-')}: {error.message}") from error
         if not sys.stdin.isatty():
             self.missing.append(flag or f"--{key.replace('_', '-')}")
-            return read(_STAND_INS.get(key, "x"))
+            return take(_STAND_INS.get(key, "x"))
         self.asked = True
-        found: T = click.prompt(words, value_proc=read, default=default, show_default=bool(default), err=True)
+        found: T = click.prompt(words, value_proc=take, default=default, show_default=bool(default), err=True)
         return found
 
     def _list(self, key: str) -> list[str]:
@@ -187,54 +185,10 @@ class _Asking:
         return [str(each) for each in found] if isinstance(found, tuple) else []
 
 
-_STAND_INS = {"secret": "env:X", "provider": "spotify", "host": "x.example"}  # for what is missing anyway
+# For what is missing anyway.
+_STAND_INS = {"secret": "env:X", "provider": "spotify", "host": "x.example", "token_url": ""}
 
 
 def _key_of(path: str) -> str:
     """`client_id` for `token_sources.billing.client_id`."""
     return path.rpartition(".")[2] or path
-
-
-def _text(said: str) -> str:
-    if not said.strip():
-        raise click.BadParameter("is empty")
-    return said.strip()
-
-
-def _one_of_the_providers(said: str) -> str:
-    if said not in (*NAMES, OTHER):
-        raise click.BadParameter(f"not among {', '.join(NAMES)} or {OTHER}")
-    return said
-
-
-def _api(said: str) -> tuple[str, str, str]:
-    """Host (with a port that is not https's own), path pattern and scheme."""
-    try:
-        if "://" not in said:
-            parse_host(_text(said))
-            return said.strip(), "", "https"
-        url = parse_url(said.strip())
-    except (ValueError, PatternError) as error:
-        raise click.BadParameter(str(error)) from error
-    path = url.target.partition("?")[0].rstrip("/")
-    place = url.destination
-    host = url.host_header if place.scheme == "https" else place.authority
-    return host, f"{path}/**" if path else "", place.scheme
-
-
-def _secret(said: str) -> str:
-    """The reference as the file has it. What is none may be the secret itself: it is not repeated."""
-    written = said.strip()
-    if written.startswith("urn:k8s:secret:"):
-        return written
-    written = written.removeprefix("${").removesuffix("}")
-    if not _SECRET.fullmatch(written):
-        raise click.BadParameter(f"expected {_SECRET_EXPECTED}")
-    return f"${{{written}}}"
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    if not value or not _KEY.fullmatch(key):
-        raise click.UsageError("--set: expected KEY=TEXT, like endpoint_params.account_id=acme")
-    return key, value

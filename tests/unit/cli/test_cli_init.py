@@ -1,5 +1,7 @@
+import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -95,7 +97,7 @@ def test_init_writes_every_preset(name: str, here: Path) -> None:
         ("https://api.example.com", "example", ["api.example.com"], None, []),
         ("https://api.example.com/v2/", "example", ["api.example.com"], None, ["/v2/**"]),
         ("https://www.acme.co:8443/a/b?c", "acme", ["www.acme.co"], 8443, ["/a/b/**"]),
-        ("http://api.example.com/", "example", ["api.example.com"], 80, []),
+        ("http://api.example.com:8080/", "example", ["api.example.com"], 8080, []),
         ("*.acme.example", "acme", ["*.acme.example"], None, []),
         ("127.0.0.1:8000", "api", ["127.0.0.1"], 8000, []),
         ("localhost", "localhost", ["localhost"], None, []),
@@ -112,9 +114,37 @@ def test_init_takes_a_host_or_a_url(
     assert [str(pattern) for pattern in rule.match.paths] == paths
 
 
-def test_init_s_example_speaks_as_the_api_does() -> None:
-    assert "-- curl http://127.0.0.1:8000/" in init(changed={"host": "http://127.0.0.1:8000/v2"}).stdout
-    assert "-- curl https://api.example.com/" in init(changed={"host": "api.example.com"}).stdout
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("api.example.com", "https://api.example.com/"),
+        ("https://api.example.com/v2", "https://api.example.com/v2/"),
+        ("http://127.0.0.1:8000/v2", "http://127.0.0.1:8000/v2/"),
+        ("*.example.com", "https://api.example.com/"),
+        ("::1", "https://[::1]/"),
+    ],
+)
+def test_init_s_example_is_a_request_that_the_rule_wins(host: str, url: str, here: Path) -> None:
+    said = init(changed={"host": host}).stdout
+    (here / "clientcreds.yaml").write_text(said)
+
+    explained = run("explain", "--json", "GET", url, environ={"MY_SECRET": "made up"})
+
+    assert f" -- curl {shlex.quote(url)} " in said
+    assert json.loads(explained.stdout)["attached"], explained.output
+
+
+def test_init_lets_the_proxy_speak_tls_for_an_app_that_speaks_http() -> None:
+    (rule,) = written(init(changed={"host": "http://api.example.com/v2"})).rules
+
+    assert (rule.upgrade_to_https, rule.match.ports) == (True, None)
+
+
+def test_init_quotes_what_a_shell_would_split() -> None:
+    said = init("-o", "my file.yaml", changed={"name": "my api"})
+
+    assert said.exit_code == 0
+    assert "clientcreds token 'my api' --config 'my file.yaml'" in Path("my file.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -247,7 +277,8 @@ def test_init_says_when_the_secret_is_not_there_for_the_test(server: Authorizati
 
 def test_init_asks_at_a_terminal(here: Path) -> None:
     """One answer after the other; a wrong one is asked for again, and what may be a secret not repeated."""
-    answers = ["https://api.acme.com/v2", "auth0", "", "https://acme.eu.auth0.com/", "my-app", "hunter2", ""]
+    answers = ["https://api.acme.com/v2", "auth0", "", "acme.eu.auth0.com", "https://acme.eu.auth0.com/"]
+    answers += ["my-app", "hunter2", ""]
     answers += ["https://api.acme.com/", "read write"]
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "clientcreds_proxy.cli", "init"]
@@ -262,6 +293,7 @@ def test_init_asks_at_a_terminal(here: Path) -> None:
     os.close(theirs)
     assert done.returncode == 0, done.stderr
     assert "Provider [other]: " in done.stderr
+    assert "Error: not a URL; expected https://HOST/PATH" in done.stderr
     assert "expected where the secret lives, never the secret itself" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
     (here / "c.yaml").write_text(done.stdout)
