@@ -117,10 +117,16 @@ async def test_start_that_fails_says_one_thing_and_exits_with_1(command: str, ap
     bad.write_text("version: 1\nrulez: []\n")
     confdir = ("--set", f"confdir={folder.parent / 'confdir'}")
 
-    wrong, taken, unknown = await asyncio.gather(
+    broken = folder / "broken"
+    broken.mkdir()
+    (broken / "mitmproxy-ca.pem").write_text("no key")
+
+    wrong, taken, unknown, no_ca, no_folder = await asyncio.gather(
         ended(command, "--config", str(bad), *confdir, folder=folder),
         ended(command, "--config", str(good), "-p", str(api.port), *confdir, folder=folder),
         ended(command, "--config", str(good), "--nosuch", folder=folder),
+        ended(command, "--config", str(good), "--set", f"confdir={broken}", folder=folder),
+        ended(command, "--config", str(good), "--set", f"confdir={good}", folder=folder),
     )
 
     assert wrong == Ended(code=1, stdout="", stderr=f"{bad}:2:1: rulez: unknown key, did you mean 'rules'?\n")
@@ -128,6 +134,11 @@ async def test_start_that_fails_says_one_thing_and_exits_with_1(command: str, ap
     assert taken.stderr.count(f"failed to listen on 127.0.0.1:{api.port}") == 1
     assert unknown.code == 2
     assert "unrecognized arguments: --nosuch" in unknown.stderr
+    assert (no_ca.code, no_folder.code) == (1, 1)
+    ca = "clientcreds: mitmproxy's CA can't be read or made"
+    hint = "--set confdir=DIR names another folder"
+    assert no_ca.stderr == f"{ca}: {broken}: Unable to load PEM file; {hint}\n"
+    assert no_folder.stderr == f"{ca}: {good}: File exists; {hint}\n"
 
 
 async def test_help_says_that_mitmproxys_options_go_along(folder: Path) -> None:

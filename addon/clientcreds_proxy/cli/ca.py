@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from clientcreds_proxy.cli import trust
-from clientcreds_proxy.cli.options import Decorator
+from clientcreds_proxy.cli.options import Decorator, unused_config_option
+from clientcreds_proxy.errors import ClientcredsError
 
 _EPILOG = """
 \b
@@ -37,8 +38,8 @@ def or_exit[T](step: Callable[[], T]) -> T:
         return step()
     except OSError as error:
         click.echo(f"clientcreds: {error.filename or 'a file'}: {error.strerror or error}", err=True)
-    except ValueError as error:
-        click.echo(f"clientcreds: mitmproxy's CA can't be read: {error}", err=True)
+    except ClientcredsError as error:
+        click.echo(f"clientcreds: {error}; --confdir DIR names another folder", err=True)
     sys.exit(1)
 
 
@@ -59,6 +60,7 @@ def bundle(confdir: str | None) -> trust.Bundle:
 
 
 @click.group(epilog=_EPILOG, short_help="Show the CA that clients must trust.")
+@unused_config_option
 def ca() -> None:
     """Show what clients must trust: the CA that signs for ruled hosts.
 
@@ -66,16 +68,18 @@ def ca() -> None:
     """
 
 
-@ca.command("path")
+@ca.command("path", epilog=_EPILOG)
 @confdir_option
+@unused_config_option
 def path(confdir: str | None) -> None:
     """Print where the CA's certificate is (PEM)."""
     click.echo(certificate(confdir))
 
 
-@ca.command("bundle", short_help="Print it with all that is trusted already (PEM).")
+@ca.command("bundle", epilog=_EPILOG, short_help="Print it with all that is trusted already (PEM).")
 @output_option
 @confdir_option
+@unused_config_option
 def bundle_(output: str | None, confdir: str | None) -> None:
     """Print a bundle (PEM): the system's CAs, those of the user's own variables, and the proxy's.
 
@@ -89,9 +93,10 @@ def bundle_(output: str | None, confdir: str | None) -> None:
         click.echo(found.pem, nl=False)
 
 
-@ca.command("java", short_help="Write a trust store for Java (PKCS#12).")
+@ca.command("java", epilog=_EPILOG, short_help="Write a trust store for Java (PKCS#12).")
 @output_option
 @confdir_option
+@unused_config_option
 def java(output: str | None, confdir: str | None) -> None:
     """Write the same as a trust store for Java (PKCS#12), and say how to use it."""
     if output is None and sys.stdout.isatty():

@@ -135,7 +135,6 @@ async def _with_a_proxy(wanted: Wanted, attendant: Attendant) -> int:
     from clientcreds_proxy.proxy.serve import serving  # noqa: PLC0415
     from clientcreds_proxy.proxy.start import Manner  # noqa: PLC0415
 
-    ca_certificate(wanted.confdir)  # before another `run` makes one, too
     async with serving(
         config=find(wanted.config, environ=os.environ),
         options={"confdir": wanted.confdir} if wanted.confdir else {},

@@ -25,8 +25,9 @@ from mitmproxy.tools.dump import DumpMaster
 from clientcreds_proxy.config.load import Config
 from clientcreds_proxy.errors import ClientcredsError
 from clientcreds_proxy.observe.log import Level
-from clientcreds_proxy.proxy import listen, start
+from clientcreds_proxy.proxy import authority, listen, start
 from clientcreds_proxy.proxy.addon import ClientCreds
+from clientcreds_proxy.proxy.authority import AuthorityError
 from clientcreds_proxy.proxy.start import Manner, StartError
 
 
@@ -178,6 +179,7 @@ class OwnMaster(Master):
         try:
             self.addon = ClientCreds(self._manner)
             self._take_in(self.addon)
+            self._check_authority()
             await super().run()
         except OSError as error:  # mitmweb's own port
             raise StartError(f"clientcreds: {error.strerror}") from error
@@ -186,6 +188,13 @@ class OwnMaster(Master):
                 self.should_exit.set()
                 await self.done()
             raise
+
+    def _check_authority(self) -> None:
+        """Refuse a CA that mitmproxy itself would find broken only once it listens, with a traceback."""
+        try:
+            authority.check(self.options)
+        except AuthorityError as error:
+            raise StartError(f"clientcreds: {error}; --set confdir=DIR names another folder") from error
 
     def _take_in(self, addon: ClientCreds) -> None:
         for script in map(Path, self.options.scripts):

@@ -65,7 +65,10 @@ def test_ca_that_can_t_be_made_is_exit_code_1(here: Path) -> None:
     result = run("ca", "path", "--confdir", "file/folder")
 
     assert result.exit_code == 1
-    assert result.stderr == "clientcreds: file/folder: Not a directory\n"
+    assert result.stderr == (
+        "clientcreds: mitmproxy's CA can't be read or made: file/folder: Not a directory; "
+        "--confdir DIR names another folder\n"
+    )
 
 
 def test_ca_bundle_prints_all_cas_or_writes_them(here: Path) -> None:

@@ -97,9 +97,9 @@ async def _with_ca(
 
     try:
         ca = ca_certificate(patient.around.confdir)
-    except (OSError, ValueError) as error:
+    except ClientcredsError as error:
         mend = "name mitmproxy's folder with --confdir, or move the broken CA away: the next start makes one"
-        yield bad("trust", f"mitmproxy's CA can't be read or made: {error}", mend)
+        yield bad("trust", str(error), mend)
         return
     async for finding in runtimes.look_at_runtimes(patient, ca):
         yield finding
