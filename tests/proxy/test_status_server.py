@@ -243,7 +243,7 @@ async def test_purge_drops_a_remembered_failure(world: World) -> None:
     assert await world.get() == 200
 
 
-@pytest.mark.parametrize("body", ['{"source": 1}', "[]", "{", '{"sources": "idp"}', '"idp"'])
+@pytest.mark.parametrize("body", ['{"source": 1}', "[]", "{", '{"sources": "idp"}', '"idp"', "[" * 60_000])
 async def test_purge_takes_a_source_or_nothing(world: World, body: str) -> None:
     answer = await world.status.post("/api/purge", content=body, headers=world.bearer)
 
@@ -258,6 +258,23 @@ async def test_purge_of_an_unknown_source_names_those_that_there_are(world: Worl
     assert (answer.status_code, answer.json()["token_sources"]) == (404, ["idp"])
     assert command.exit_code == 1
     assert command.stderr.endswith("there is no such token source\nthe token sources are idp\n")
+    assert "a bug of clientcreds" not in world.proxy.output
+
+
+async def test_reload_and_purge_tell_programs_the_same(world: World) -> None:
+    path = world.folder / "rules.yaml"
+    good = path.read_text()
+
+    path.write_text(good + "rulez: []\n")
+    bad = world.command("reload", "--json")
+    path.write_text(good)
+    done = [world.command("reload", "--json"), world.command("purge", "idp", "--json")]
+    unknown = world.command("purge", "--json", "nix")
+
+    assert (bad.exit_code, len(json.loads(bad.stdout)["problems"]), bad.stderr) == (1, 1, "")
+    assert [each.exit_code for each in done] == [0, 0]
+    assert [json.loads(each.stdout) for each in done] == [{"status": "reloaded"}, {"purged": ["idp"]}]
+    assert (unknown.exit_code, json.loads(unknown.stdout)["token_sources"]) == (1, ["idp"])
 
 
 async def test_reload_tells_what_is_wrong_and_leaves_the_old_rules(world: World) -> None:

@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from clientcreds_proxy.cli.options import unused_config_option
+
 _EPILOG = """
 \b
 Examples:
@@ -20,6 +22,7 @@ VARIABLE = "_CLIENTCREDS_COMPLETE"  # click's own name for it
 
 @click.command(epilog=_EPILOG, short_help="Print the completion for bash, zsh or fish.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@unused_config_option
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print a shell's completion of commands, options and token sources.

@@ -19,6 +19,9 @@ config_option: Decorator = click.option(
     metavar="FILE",
     help="The configuration file. Default: $CLIENTCREDS_CONFIG, clientcreds.yaml, config/rules.yaml.",
 )
+unused_config_option: Decorator = click.option(
+    "--config", metavar="FILE", expose_value=False, help="Taken as by the other commands, and not read."
+)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 

@@ -4,11 +4,12 @@ import json
 import sys
 from collections.abc import Callable
 from functools import wraps
+from typing import NoReturn
 
 import click
 
 from clientcreds_proxy.cli.options import Decorator, json_option
-from clientcreds_proxy.cli.running import ask, choose
+from clientcreds_proxy.cli.running import Answer, ask, choose
 from clientcreds_proxy.cli.status_text import lines_of
 from clientcreds_proxy.errors import ClientcredsError
 
@@ -30,6 +31,7 @@ _RELOAD_EPILOG = """
 Examples:
   clientcreds reload
   clientcreds reload --port 9000
+  clientcreds reload --json | jq -r '.problems[]?'
 
 \b
 Exit codes:
@@ -85,24 +87,32 @@ def status(before: str | None, port: int | None, config: str | None, *, as_json:
     """
     answer = ask(choose(port, config or before), "GET", "/api/status")
     if as_json:
-        click.echo(json.dumps(answer.said, indent=2, ensure_ascii=False))
-        return
+        _print_json(answer)
     for line in lines_of(answer.said):
         click.echo(line)
 
 
+def _print_json(answer: Answer) -> NoReturn:
+    """The status server's own words, and the exit code that fits."""
+    click.echo(json.dumps(answer.said, indent=2, ensure_ascii=False))
+    sys.exit(0 if answer.status == 200 else 1)
+
+
 @click.command(epilog=_RELOAD_EPILOG, short_help="Have a running proxy read its configuration again.")
 @_port_option
+@json_option
 @_running_option
 @click.pass_obj
 @_or_exit
-def reload(before: str | None, port: int | None, config: str | None) -> None:
+def reload(before: str | None, port: int | None, config: str | None, *, as_json: bool) -> None:
     """Have a running proxy read its configuration again, with its secrets.
 
     It follows its files by itself; this tells at once what became of a change.
     """
     proxy = choose(port, config or before)
     answer = ask(proxy, "POST", "/api/reload")
+    if as_json:
+        _print_json(answer)
     if answer.status == 200:
         click.echo(f"ok: {proxy.config} is in force")
         return
@@ -115,13 +125,18 @@ def reload(before: str | None, port: int | None, config: str | None) -> None:
 @click.command(epilog=_PURGE_EPILOG, short_help="Have a running proxy drop its tokens.")
 @click.argument("source", required=False)
 @_port_option
+@json_option
 @_running_option
 @click.pass_obj
 @_or_exit
-def purge(before: str | None, source: str | None, port: int | None, config: str | None) -> None:
+def purge(
+    before: str | None, source: str | None, port: int | None, config: str | None, *, as_json: bool
+) -> None:
     """Have a running proxy drop its tokens and the failures that it remembers: all, or those of SOURCE."""
     proxy = choose(port, config or before)
     answer = ask(proxy, "POST", "/api/purge", None if source is None else {"source": source})
+    if as_json:
+        _print_json(answer)
     if answer.status == 200:
         click.echo(f"ok: dropped what was known of {', '.join(answer.texts('purged')) or 'nothing'}")
         return

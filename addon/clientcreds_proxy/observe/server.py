@@ -229,7 +229,7 @@ class Purge(Handler):
             return None
         try:
             asked = json.loads(self.request.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             asked = None
         if (
             not isinstance(asked, dict)

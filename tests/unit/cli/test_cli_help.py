@@ -25,5 +25,22 @@ def test_help_says_what_each_command_does_in_one_whole_line(name: str, group: cl
     assert all(text.endswith(".") and not text.endswith("...") and len(text) <= 55 for _, text in lines), said
 
 
+def paths(group: click.Group = commands, *names: str) -> Iterator[tuple[str, ...]]:
+    """Every command, and every command of a command."""
+    for name, command in group.commands.items():
+        yield (*names, name)
+        if isinstance(command, click.Group):
+            yield from paths(command, *names, name)
+
+
+@pytest.mark.parametrize("path", list(paths()), ids=" ".join)
+def test_help_of_every_command_has_examples_exit_codes_and_config(path: tuple[str, ...]) -> None:
+    said = run(*path, "--help").stdout
+
+    assert "\n  Examples:\n    clientcreds " in said or "\n  Examples:\n    eval " in said
+    assert "\n  Exit codes:\n" in said
+    assert ("\n  --config FILE " in said) == (path != ("import",))
+
+
 def test_version_is_told() -> None:
     assert run("--version").stdout == f"clientcreds {__version__}\n"
