@@ -4,13 +4,16 @@ Deliberately tolerant where servers differ, strict where a token could be someth
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenRejected, TokenUnavailable
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens import hints
+from clientcreds_proxy.tokens.client_auth import Attempt, Way, authorization
 from clientcreds_proxy.tokens.document import Document, UnreadableError, find, last_member, read
 from clientcreds_proxy.tokens.jwt import payload
 from clientcreds_proxy.tokens.lifetime import lifetime
@@ -139,7 +142,18 @@ def _masked(text: str, spec: SourceSpec) -> str:
         if len(secret) >= 4:  # anything shorter is part of ordinary words, and guessed at once
             for form in (secret, quote(secret, safe=""), quote_plus(secret)):
                 text = text.replace(form, "***")
+    for credentials in _in_basic(spec):
+        text = text.replace(credentials, "***").replace(credentials.rstrip("="), "***")
     return JWT.sub("***", text)  # an assertion
+
+
+def _in_basic(spec: SourceSpec) -> Iterator[str]:
+    """Id and secret as `Authorization: Basic` holds them."""
+    ways: tuple[Way, ...] = ("basic_form", "basic_raw")
+    for way, secret in product(ways, spec.client_secrets):
+        header = authorization(spec, Attempt(way=way, secret=secret))
+        if header is not None:
+            yield header.removeprefix("Basic ")
 
 
 def _printable(text: str) -> str | None:

@@ -197,6 +197,8 @@ def test_answer_with_an_empty_error_member_is_a_token(none: object) -> None:
         (7, None),
         ("bad secret s3cr3t/+, s3cr3t%2F%2B", "bad secret ***, ***"),
         ("wrong password p4ssw0rd for acme", "wrong password *** for acme"),
+        ("Basic YXBwOnMzY3IzdCUyRiUyQg==: no", "Basic ***: no"),  # app:s3cr3t%2F%2B
+        ("not 'YXBwOnMzY3IzdC8r'", "not '***'"),  # app:s3cr3t/+
     ],
 )
 def test_answer_keeps_the_description_apart_printable_and_without_secrets(
