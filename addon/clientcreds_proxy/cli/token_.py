@@ -56,8 +56,8 @@ def token(context: click.Context, *, source: str, show: bool, as_json: bool, con
     Its lifetime, scope and audience, and its claims where it is a JWT. The token itself is shown with --show
     alone. Nothing is remembered: a running proxy keeps its own token.
     """
-    path = named_config(context, config)
     with one_message():
+        path = named_config(context, config)
         spec = _spec(load(path).sources, source)
     from clientcreds_proxy.proxy.ask import fetch  # noqa: PLC0415 - mitmproxy takes a while to import
 

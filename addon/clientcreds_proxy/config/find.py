@@ -22,7 +22,10 @@ def find(given: str | None, *, environ: Mapping[str, str], checkout: Path | None
     rules = (checkout or _checkout()) / "config" / "rules.yaml"
     if rules.exists():
         return rules
-    message = f"no configuration found; expected it here, in config/rules.yaml, or named by ${VARIABLE}"
+    message = (
+        f"no configuration found; expected it here, in config/rules.yaml, or named by ${VARIABLE}: "
+        f"`clientcreds init -o {LOCAL}` writes one"
+    )
     raise ConfigError([Problem(file=str(LOCAL), line=1, column=1, path="", message=message)])
 
 

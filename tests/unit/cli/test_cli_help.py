@@ -1,11 +1,25 @@
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
+import clientcreds_proxy
 from clientcreds_proxy import __version__
 from clientcreds_proxy.cli.main import commands
 from tests.unit.cli.running import run
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package in a folder of its own: a checkout may hold a configuration."""
+    folder = tmp_path_factory.mktemp("installed")
+    shutil.copytree(Path(clientcreds_proxy.__file__).parent, folder / "clientcreds_proxy")
+    return folder
 
 
 def groups(group: click.Group = commands, name: str = "") -> Iterator[tuple[str, click.Group]]:
@@ -40,6 +54,28 @@ def test_help_of_every_command_has_examples_exit_codes_and_config(path: tuple[st
     assert "\n  Examples:\n    clientcreds " in said or "\n  Examples:\n    eval " in said
     assert "\n  Exit codes:\n" in said
     assert ("\n  --config FILE " in said) == (path != ("import",))
+
+
+@pytest.mark.parametrize("words", ["check", "explain GET http://a.example/", "token x", "serve", "run true"])
+def test_no_configuration_is_one_line_that_says_how_to_get_one(words: str, installed: Path) -> None:
+    command = [sys.executable, "-m", "clientcreds_proxy.cli", *words.split()]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(installed), "PYTHONPATH": str(installed)}
+
+    done = subprocess.run(
+        command,
+        cwd=installed,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    first, *more = (done.stdout + done.stderr).splitlines()
+    assert done.returncode == (125 if words.startswith("run") else 1)
+    assert first.startswith("clientcreds.yaml:1:1: no configuration found")
+    assert first.endswith("`clientcreds init -o clientcreds.yaml` writes one")
+    assert more == (["1 error: this configuration can't be used"] if words == "check" else [])
 
 
 def test_version_is_told() -> None:
