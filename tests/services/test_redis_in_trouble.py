@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.model import ClientTls, RedisSpec
+from clientcreds_proxy.tokens.model import ClientTls, RedisSpec, SentinelSpec
 from tests.services.redis_server import redis_server
 from tests.services.redis_store import PASSWORD, SECRET, at, two
 
@@ -34,6 +34,41 @@ async def test_credentials_that_do_not_do_are_said(given: Any, why: str, tmp_pat
 
             assert [(event.change, event.why) for event in process.events] == [("down", why)]
             assert tokens.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"database": 99}, "it has no database of this number"),
+        ({"sentinel": SentinelSpec(master_set="main")}, "it is no sentinel"),
+        ({"cluster": True}, "it is no cluster"),
+    ],
+)
+async def test_redis_of_another_kind_than_configured_is_said(given: Any, why: str, tmp_path: Path) -> None:
+    async with redis_server(tmp_path) as server, two(at(server, **given)) as (process, _, _):
+        await process.token()
+
+        assert [event.why for event in process.events] == [why]
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        (("maxmemory", "1"), "its memory is full (maxmemory)"),
+        (("maxclients", "1"), "it has as many clients as it takes (maxclients)"),
+        (("min-replicas-to-write", "3"), "it answers with an error, NOREPLICAS"),
+    ],
+)
+async def test_redis_that_can_take_no_more_is_said(
+    setting: tuple[str, str], why: str, tmp_path: Path
+) -> None:
+    async with redis_server(tmp_path) as server, two(at(server)) as (process, other, _):
+        await other.token("before")  # which is one client
+        await server.say("config", "set", *setting)
+
+        await process.token()
+
+        assert [event.why for event in process.events] == [why]
 
 
 async def test_tls_to_a_port_without_it_is_said(tmp_path: Path) -> None:

@@ -5,19 +5,16 @@ is a `StoreDown`: a store is never a reason to refuse a request.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import (
-    MasterNotFoundError,
     Sentinel,
     SentinelManagedConnection,
     SentinelManagedSSLConnection,
@@ -26,6 +23,7 @@ from redis.backoff import NoBackoff
 
 from clientcreds_proxy.tokens.model import RedisSpec
 from clientcreds_proxy.tokens.stores.backend import Busy, Found, Locked, StoreDown
+from clientcreds_proxy.tokens.stores.redis_words import in_words
 from clientcreds_proxy.tokens.transport import tls_context
 
 CONNECTIONS = 16  # a node; more than `reach.AT_A_TIME` asks for
@@ -128,7 +126,7 @@ class RedisBackend:
                 self._client = _client(self._spec, self._context)
             return await self._client.execute_command(*command)
         except Exception as error:
-            raise StoreDown(_words(error)) from error
+            raise StoreDown(in_words(error)) from error
 
     def _part(self) -> None:
         """Close the connections there are; the next command opens others."""
@@ -209,44 +207,3 @@ async def _close(client: Redis | RedisCluster) -> None:
 
 def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _words(error: Exception) -> str:
-    """What is wrong, for whoever runs the proxy. What Redis says itself may quote what we sent."""
-    for kinds, words in _WORDS:
-        if isinstance(error, kinds):
-            return words
-    if isinstance(error, exceptions.ResponseError):
-        return f"it answers with an error, {str(error).split(' ', maxsplit=1)[0][:40]}"
-    if isinstance(error, (exceptions.ConnectionError, exceptions.RedisClusterException, OSError)):
-        return f"no connection{_why_none(error)}"
-    return f"the library failed: {type(error).__name__}"
-
-
-_WORDS: Sequence[tuple[tuple[type[Exception], ...], str]] = (
-    (
-        (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError),
-        "it refuses username and password",
-    ),
-    ((exceptions.NoPermissionError,), "its user may not do what is needed; docs/stores.md names the rights"),
-    ((MasterNotFoundError,), "no sentinel answers that knows a master of this name"),
-    ((exceptions.TimeoutError, TimeoutError), "no answer in time"),
-    ((exceptions.BusyLoadingError,), "it is still loading its data"),
-    ((exceptions.InvalidResponse,), "what answers there is not Redis"),
-    ((exceptions.ReadOnlyError,), "it is a replica, which takes no writes"),
-)
-
-
-def _why_none(error: BaseException | None) -> str:
-    while error is not None:
-        match error:
-            case ssl.SSLCertVerificationError():
-                return f": its certificate is not trusted, {error.verify_message}"
-            case ssl.SSLError():
-                return ": TLS failed"
-            case ConnectionRefusedError():
-                return ": refused"
-            case socket.gaierror():
-                return ": the name can't be resolved"
-        error = error.__cause__ or error.__context__
-    return ""
