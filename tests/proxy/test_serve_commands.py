@@ -141,6 +141,15 @@ async def test_start_that_fails_says_one_thing_and_exits_with_1(command: str, ap
     assert no_folder.stderr == f"{ca}: {good}: File exists; {hint}\n"
 
 
+async def test_serve_takes_no_configuration_for_a_filter(folder: Path) -> None:
+    (folder / "team.yaml").write_text("version: 1\nstatus: null\nrules: []\n")
+
+    named = await ended("serve", str(folder / "team.yaml"), "-p", "1", folder=folder)
+
+    assert named.code == 2
+    assert f"--config {folder / 'team.yaml'}\n" in named.stderr
+
+
 async def test_help_says_that_mitmproxys_options_go_along(folder: Path) -> None:
     serve, web, options = await asyncio.gather(
         ended("serve", "-h", folder=folder),

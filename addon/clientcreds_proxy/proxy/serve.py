@@ -55,7 +55,10 @@ def strict(make: Callable[[Options], ArgumentParser]) -> Callable[[Options], Arg
 
 
 def _filters(arguments: Any) -> dict[str, str]:
-    """What a filter on the command line means to mitmdump."""
+    """What a filter on the command line means to mitmdump. `serve team.yaml` does not mean one."""
+    for word in arguments.filter_args or ():
+        if Path(word).is_file():
+            raise WrongUsage(f"{word} is a file, and stands where mitmdump expects a filter: --config {word}")
     text = " ".join(arguments.filter_args or ())
     names = ("save_stream_filter", "readfile_filter", "dumper_filter") if text else ()
     return dict.fromkeys(names, text)
