@@ -151,11 +151,12 @@ class _Patience:
         """Seconds to the next request; False: none (stamina's hook)."""
         if self.made >= self.retries:
             return False
+        jitter = self.chance() * FIRST_WAIT_SECONDS * 2**self.made
         match failure:
-            case TokenBackoff():
-                seconds = failure.retry_after or 0.0
+            case TokenBackoff():  # a limiter's 0 is often a part of a second, rounded down
+                seconds = max(failure.retry_after or 0.0, jitter)
             case TokenUnavailable():
-                seconds = self.chance() * FIRST_WAIT_SECONDS * 2**self.made
+                seconds = jitter
             case _:
                 return False
         if seconds >= self.left():

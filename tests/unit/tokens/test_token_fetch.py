@@ -142,6 +142,15 @@ async def test_fetch_waits_as_the_server_asks_where_it_fits(server: Authorizatio
     assert (await fetch(spec_for(server), chance=1.0)).token.value.reveal() == "t3"
 
 
+async def test_fetch_backs_off_also_where_the_server_asks_for_no_wait(server: AuthorizationServer) -> None:
+    server.replies = [Reply(status=429, headers={"Retry-After": "0"})]
+
+    failure = await failure_of(spec_for(server, Client(timeout_seconds=0.2)), chance=1.0)
+
+    assert isinstance(failure, TokenBackoff)
+    assert len(server.seen) == 1
+
+
 @pytest.mark.parametrize(
     ("reply", "seconds"),
     [
