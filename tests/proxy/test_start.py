@@ -34,11 +34,12 @@ async def start(
     environ: Mapping[str, str] | None = None,
     program: str = "mitmdump",
     script: Path | str = SCRIPT,
+    confdir: Path | None = None,
 ) -> Ended:
     """Start the proxy, which must end by itself."""
     process = await asyncio.create_subprocess_exec(
         BIN / program,
-        *("-s", str(script), "--set", f"confdir={cwd.parent / 'confdir'}"),
+        *("-s", str(script), "--set", f"confdir={confdir or cwd.parent / 'confdir'}"),
         *options,
         cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,
@@ -153,6 +154,32 @@ async def test_proxy_names_its_options(folder: Path) -> None:
     assert "clientcreds_config" in ended.stdout
     assert "$CLIENTCREDS_CONFIG" in ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("clientcreds_fast_dispatch",),
+        ("clientcreds_config=a.yaml", "clientcreds_config=b.yaml"),
+        (),
+    ],
+    ids=["no value", "two values", "no text in config.yaml"],
+)
+async def test_proxy_does_not_start_when_mitmproxy_can_not_set_its_options(
+    folder: Path, options: tuple[str, ...]
+) -> None:
+    (folder / "clientcreds.yaml").write_text("version: 1\nrules: []\n")
+    (folder / ".mitmproxy").mkdir()
+    if not options:
+        (folder / ".mitmproxy" / "config.yaml").write_text("clientcreds_fast_dispatch: true\n")
+
+    settings = [word for option in options for word in ("--set", option)]
+    ended = await start("-p", str(await free_port()), *settings, cwd=folder, confdir=folder / ".mitmproxy")
+
+    assert ended.code == 1
+    assert "listening" not in ended.stdout
+    (message,) = ended.stderr.splitlines()
+    assert "clientcreds_" in message
 
 
 CONFIGURED: dict[str, tuple[Mapping[str, str], tuple[str, ...]]] = {

@@ -62,6 +62,7 @@ class ClientCreds(ConnectionHooks):
     def load(self, loader: Loader) -> None:
         """Name our options, and take our place at the wire."""
         start.add_options(loader)
+        start.or_stop(start.take_settings, self._stop)
         start.or_stop(self._wire.install, self._stop)
         self._hush.install()
 

@@ -59,7 +59,10 @@ async def bind_to_loopback() -> None:
     port = ctx.options.listen_port
     if not port and len(modes()) == 1 and modes()[0].custom_listen_port is None:
         port = _port_in_use() or port  # `-p 0`: stay on the port that the system gave
+    serves = ctx.options.server
     ctx.options.update(listen_host=LOOPBACK, listen_port=port, server=False)
+    if not serves:  # `-n`
+        return
     for mode in unnamed:
         await until_free(mode.listen_port(port) or 0, mode.transport_protocol)
     ctx.options.update(server=True)

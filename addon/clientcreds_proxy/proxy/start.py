@@ -42,7 +42,7 @@ class Stop(Protocol):
 
 
 def add_options(loader: Loader) -> None:
-    """Name our options. All are texts: a malformed number would leave mitmproxy running without us."""
+    """Name our options. All are texts, so that what is wrong with a value is for us to tell."""
     loader.add_option(
         "clientcreds_config",
         str,
@@ -58,6 +58,18 @@ def add_options(loader: Loader) -> None:
     # mitmproxy's root logger is at DEBUG: these would print token URLs, and a line for every retry
     for name in ("httpx", "httpcore", "stamina"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def take_settings() -> None:
+    """Let our options have what `--set` and mitmproxy's config.yaml say; raises a `StartError`.
+
+    mitmproxy would do so right after `load`, and run without us where it can't: an option that is set twice,
+    or to nothing, or to `true` instead of a text.
+    """
+    try:
+        ctx.options.process_deferred()
+    except (exceptions.OptionsError, TypeError) as error:
+        raise StartError(f"clientcreds: {error}") from error
 
 
 def config_path() -> Path:

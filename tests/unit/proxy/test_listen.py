@@ -4,8 +4,10 @@ import asyncio
 import socket
 
 import pytest
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.test import taddons
 
-from clientcreds_proxy.proxy.listen import PortTaken, Transport, until_free
+from clientcreds_proxy.proxy.listen import LOOPBACK, PortTaken, Transport, bind_to_loopback, until_free
 
 pytestmark = pytest.mark.anyio
 
@@ -54,3 +56,14 @@ async def test_until_free_gives_up_on_a_port_that_stays_taken() -> None:
             await until_free(port, "tcp", patience=0.02)
 
     assert str(caught.value) == f"clientcreds: can't listen on 127.0.0.1:{port}: Address already in use"
+
+
+async def test_bind_to_loopback_opens_no_port_when_there_is_to_be_none() -> None:
+    """With `-n`."""
+    with taddons.context(Proxyserver()) as mitmproxy:
+        mitmproxy.configure(None, server=False)
+
+        await bind_to_loopback()
+
+        assert not mitmproxy.options.server
+        assert mitmproxy.options.listen_host == LOOPBACK  # where it listens if that is switched on later
