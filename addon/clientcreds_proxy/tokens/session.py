@@ -151,7 +151,7 @@ class _Patience:
         """Seconds to the next request; False: none (stamina's hook)."""
         if self.made >= self.retries:
             return False
-        jitter = self.chance() * FIRST_WAIT_SECONDS * 2**self.made
+        jitter = self.chance() * FIRST_WAIT_SECONDS * 2.0**self.made
         match failure:
             case TokenBackoff():  # a limiter's 0 is often a part of a second, rounded down
                 seconds = max(failure.retry_after or 0.0, jitter)
