@@ -121,10 +121,11 @@ async def test_start_that_fails_says_one_thing_and_exits_with_1(command: str, ap
     broken.mkdir()
     (broken / "mitmproxy-ca.pem").write_text("no key")
 
-    wrong, taken, unknown, no_ca, no_folder = await asyncio.gather(
+    wrong, taken, unknown, misspelt, no_ca, no_folder = await asyncio.gather(
         ended(command, "--config", str(bad), *confdir, folder=folder),
         ended(command, "--config", str(good), "-p", str(api.port), *confdir, folder=folder),
         ended(command, "--config", str(good), "--nosuch", folder=folder),
+        ended(command, "--set", f"clientcreds_confg={good}", folder=folder),
         ended(command, "--config", str(good), "--set", f"confdir={broken}", folder=folder),
         ended(command, "--config", str(good), "--set", f"confdir={good}", folder=folder),
     )
@@ -134,6 +135,8 @@ async def test_start_that_fails_says_one_thing_and_exits_with_1(command: str, ap
     assert taken.stderr.count(f"failed to listen on 127.0.0.1:{api.port}") == 1
     assert unknown.code == 2
     assert "unrecognized arguments: --nosuch" in unknown.stderr
+    assert misspelt.code == 2
+    assert "--set names no option: clientcreds_confg\n" in misspelt.stderr
     assert (no_ca.code, no_folder.code) == (1, 1)
     ca = "clientcreds: mitmproxy's CA can't be read or made"
     hint = "--set confdir=DIR names another folder"

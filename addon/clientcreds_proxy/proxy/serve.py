@@ -49,9 +49,24 @@ def strict(make: Callable[[Options], ArgumentParser]) -> Callable[[Options], Arg
     def parser(options: Options) -> ArgumentParser:
         made = make(options)
         made.error = _wrong  # type: ignore[method-assign]
+        understand = made.parse_args
+
+        def parse(arguments: Sequence[str]) -> Any:
+            given = understand(arguments)
+            _check_settings(given, options)
+            return given
+
+        made.parse_args = parse  # type: ignore[method-assign,assignment]
         return made
 
     return parser
+
+
+def _check_settings(given: Any, options: Options) -> None:
+    """Refuse a `--set` that names no option: mitmproxy would wait for a script that has it."""
+    unknown = {text.partition("=")[0] for text in given.setoptions} - set(options.keys())
+    if unknown and not given.scripts:
+        raise WrongUsage(f"--set names no option: {', '.join(sorted(unknown))}")
 
 
 def _filters(arguments: Any) -> dict[str, str]:

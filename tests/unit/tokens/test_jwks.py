@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from joserfc import jws
 
 from clientcreds_proxy.errors import TokenInvalid
 from clientcreds_proxy.tokens.claims import Claims
@@ -72,6 +73,14 @@ def test_token_that_names_no_key_is_verified_by_any_that_fits() -> None:
 def test_signature_by_another_key_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(TokenInvalid, match="signature is not by a key of its issuer"):
         claims_of(jwt(CLAIMS), keys(entry))
+
+
+@pytest.mark.parametrize("payload", [b"no JSON", b"[]", b"\xff", b"[" * 5_000])
+def test_signed_token_without_claims_is_refused(payload: bytes) -> None:
+    token = jws.serialize_compact({"alg": "RS256"}, payload, imported(RSA), algorithms=["RS256"])
+
+    with pytest.raises(TokenInvalid, match="holds no claims"):
+        claims_of(token, keys(public_jwk(RSA, kid="k1")))
 
 
 def test_changed_token_is_refused() -> None:

@@ -100,10 +100,18 @@ def verified(token: str, header: SignatureHeader, keys: tuple[PublicKey, ...]) -
                 payload = jws.deserialize_compact(token, key, algorithms=[header.algorithm]).payload
         except (JoseError, ValueError):
             continue
-        claims = json.loads(payload)
-        if isinstance(claims, dict):
-            return claims
+        return _claims_in(payload)
     raise TokenInvalid("the token's signature is not by a key of its issuer")
+
+
+def _claims_in(payload: bytes) -> Claims:
+    try:
+        claims = json.loads(payload)
+    except (ValueError, RecursionError):
+        claims = None
+    if not isinstance(claims, dict):
+        raise TokenInvalid("the token is signed, and holds no claims")
+    return claims
 
 
 def _usable(listed: list[Any]) -> Iterator[tuple[str | None, str | None, PublicKey]]:
