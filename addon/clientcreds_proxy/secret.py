@@ -1,6 +1,6 @@
 """`Secret`: a value that prints as `***` and leaves only through `.reveal()`.
 
-How a configuration refers to a secret (`${env:…}` and its like) is read in `config/references.py`.
+How a configuration refers to a secret (`${env:…}` and its like) is read in `config/reading/references.py`.
 """
 
 import hashlib

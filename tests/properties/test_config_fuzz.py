@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clientcreds_proxy.config.load import attempt
-from clientcreds_proxy.config.yaml import YamlError, parse
+from clientcreds_proxy.config.reading.yaml import YamlError, parse
 
 GOOD: dict[str, Any] = {
     "version": 1,

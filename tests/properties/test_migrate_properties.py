@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clientcreds_proxy.config.yaml import parse
+from clientcreds_proxy.config.reading.yaml import parse
 from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.importer import Gateway, convert

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
 
-from clientcreds_proxy.config.signing_key import read_signing_key
+from clientcreds_proxy.config.building.signing_key import read_signing_key
 from tests.unit.tokens.signing import PrivateKey, pem
 
 MEMBERS: dict[str, Any] = {

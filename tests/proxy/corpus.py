@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from clientcreds_proxy.proxy.imagined import Imagined
+from clientcreds_proxy.proxy.explaining.imagined import Imagined
 from clientcreds_proxy.rules.url import parse_url
 
 HOSTS = ("api.test", "www.api.test", "a.b.api.test", "bücher.test", "other.test", "localhost", "127.0.0.1")

@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from clientcreds_proxy.observe.log import Log
-from clientcreds_proxy.proxy.wire import Sealed
+from clientcreds_proxy.proxy.inside.wire import Sealed
 from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.client_auth import Granted

@@ -12,7 +12,7 @@ import pytest
 from clientcreds_proxy.cli import clients, trust
 from clientcreds_proxy.cli.doctor.finding import Finding
 from clientcreds_proxy.observe import runtime
-from clientcreds_proxy.proxy.authority import ca_certificate
+from clientcreds_proxy.proxy.serving.authority import ca_certificate
 from tests.proxy.harness import PATIENCE, Proxy, free_port, mitmdump
 from tests.proxy.setups import CONFIG, World
 from tests.simulators.api import Api

@@ -13,8 +13,8 @@ import pytest
 import trustme
 from mitmproxy import http
 
-from clientcreds_proxy.proxy.explain import Explanation, explain
-from clientcreds_proxy.proxy.imagined import Imagined
+from clientcreds_proxy.proxy.explaining.explain import Explanation, explain
+from clientcreds_proxy.proxy.explaining.imagined import Imagined
 from tests.proxy.corpus import HOSTS, PORTS, Corpus
 from tests.proxy.inside import Inside, inside
 from tests.proxy.lines import Answer, Line, dial

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trustme
 
-from clientcreds_proxy.proxy.files import LARGEST
+from clientcreds_proxy.proxy.request.files import LARGEST
 from tests.proxy.lines import dial
 from tests.proxy.stage import Kind, Stage, staged
 from tests.simulators.api import Answerer, Request

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from clientcreds_proxy.errors import ConfigError
-from clientcreds_proxy.proxy.serve import serving
-from clientcreds_proxy.proxy.start import Manner, StartError
+from clientcreds_proxy.proxy.serving.serve import serving
+from clientcreds_proxy.proxy.serving.start import Manner, StartError
 from tests.proxy.harness import PATIENCE, SCRIPT
 from tests.proxy.test_first_request import rules
 from tests.simulators.api import Api

@@ -15,7 +15,7 @@ from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _http2, _http3
 
-from clientcreds_proxy.proxy.wire import PREFIX, Sealed, Wire, WireError
+from clientcreds_proxy.proxy.inside.wire import PREFIX, Sealed, Wire, WireError
 from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.secret import Secret
 from tests.proxy.harness import PATIENCE, ROOT, mitmdump

@@ -45,7 +45,7 @@ def or_exit[T](step: Callable[[], T]) -> T:
 
 def certificate(confdir: str | None) -> Path:
     """The CA's certificate; made where there is none."""
-    from clientcreds_proxy.proxy.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
+    from clientcreds_proxy.proxy.serving.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
 
     return or_exit(lambda: ca_certificate(confdir))
 

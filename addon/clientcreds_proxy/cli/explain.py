@@ -66,8 +66,8 @@ def explain(  # noqa: PLR0913 - click hands over each option
     where = _url(url)
     address, user = _client(clients)
     # mitmproxy takes a while to import
-    from clientcreds_proxy.proxy.ask import ask  # noqa: PLC0415
-    from clientcreds_proxy.proxy.imagined import Imagined, NotARequest  # noqa: PLC0415
+    from clientcreds_proxy.proxy.explaining.ask import ask  # noqa: PLC0415
+    from clientcreds_proxy.proxy.explaining.imagined import Imagined, NotARequest  # noqa: PLC0415
 
     imagined = Imagined(
         method=method,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clientcreds_proxy.proxy.changes import Change
-    from clientcreds_proxy.proxy.explain import Explanation
-    from clientcreds_proxy.proxy.imagined import Imagined
+    from clientcreds_proxy.proxy.explaining.changes import Change
+    from clientcreds_proxy.proxy.explaining.explain import Explanation
+    from clientcreds_proxy.proxy.explaining.imagined import Imagined
 
 OTHER_HOSTS = 12  # rules for other hosts that are shown one by one
 

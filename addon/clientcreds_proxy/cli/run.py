@@ -131,9 +131,9 @@ def _exit_code(wanted: Wanted) -> int:
 
 
 async def _with_a_proxy(wanted: Wanted, attendant: Attendant) -> int:
-    from clientcreds_proxy.proxy.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
-    from clientcreds_proxy.proxy.serve import serving  # noqa: PLC0415
-    from clientcreds_proxy.proxy.start import Manner  # noqa: PLC0415
+    from clientcreds_proxy.proxy.serving.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
+    from clientcreds_proxy.proxy.serving.serve import serving  # noqa: PLC0415
+    from clientcreds_proxy.proxy.serving.start import Manner  # noqa: PLC0415
 
     async with serving(
         config=find(wanted.config, environ=os.environ),
@@ -151,7 +151,7 @@ async def _with_a_proxy(wanted: Wanted, attendant: Attendant) -> int:
 
 
 async def _through(proxy: clients.Address, wanted: Wanted, attendant: Attendant) -> int:
-    from clientcreds_proxy.proxy.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
+    from clientcreds_proxy.proxy.serving.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
 
     try:
         socket.create_connection((proxy.host, proxy.port), timeout=2).close()

@@ -3,7 +3,7 @@
 import click
 
 from clientcreds_proxy.cli.options import unused_config_option
-from clientcreds_proxy.config.schema import schema_text
+from clientcreds_proxy.config.keys.schema import schema_text
 
 _EPILOG = """
 \b

@@ -53,7 +53,7 @@ def serve(context: click.Context, options: tuple[str, ...], config: str | None) 
     --mode …@HOST:PORT names another address, and calls mitmproxy's addons by table
     (clientcreds_fast_dispatch).
     """
-    from clientcreds_proxy.proxy import serve as proxy  # noqa: PLC0415 - mitmproxy takes a while to import
+    from clientcreds_proxy.proxy.serving import serve as proxy  # noqa: PLC0415 - mitmproxy takes a while to import
 
     _run(context, proxy.serve, options, config)
 
@@ -74,7 +74,7 @@ def web(context: click.Context, options: tuple[str, ...], config: str | None) ->
     each flow, and no token. All options of mitmweb can follow (-p PORT, --web-port PORT, --set …), with their
     usual meaning; `mitmweb --help` explains them.
     """
-    from clientcreds_proxy.proxy import web as proxy  # noqa: PLC0415 - mitmproxy takes a while to import
+    from clientcreds_proxy.proxy.serving import web as proxy  # noqa: PLC0415 - mitmproxy takes a while to import
 
     _run(context, proxy.serve_web, options, config)
 
@@ -89,7 +89,7 @@ def _run(
     arguments = [*(["--set", f"clientcreds_config={named}"] if named else []), *options]
     name = f"clientcreds {context.info_name}"
     sys.argv = [name, *arguments]  # mitmproxy's messages begin with it
-    from clientcreds_proxy.proxy.serve import WrongUsage  # noqa: PLC0415 - as above
+    from clientcreds_proxy.proxy.serving.serve import WrongUsage  # noqa: PLC0415 - as above
 
     try:
         run(arguments)

@@ -59,7 +59,7 @@ def token(context: click.Context, *, source: str, show: bool, as_json: bool, con
     with one_message():
         path = named_config(context, config)
         spec = _spec(load(path).sources, source)
-    from clientcreds_proxy.proxy.ask import fetch  # noqa: PLC0415 - mitmproxy takes a while to import
+    from clientcreds_proxy.proxy.explaining.ask import fetch  # noqa: PLC0415 - mitmproxy takes a while to import
 
     try:
         with one_message():
@@ -81,7 +81,7 @@ def token(context: click.Context, *, source: str, show: bool, as_json: bool, con
 
 def test_source(path: Path, source: str) -> int:
     """Fetch a token and say on stderr what became of it; the exit code."""
-    from clientcreds_proxy.proxy.ask import fetch  # noqa: PLC0415 - as above
+    from clientcreds_proxy.proxy.explaining.ask import fetch  # noqa: PLC0415 - as above
 
     try:
         with one_message():

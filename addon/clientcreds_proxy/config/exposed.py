@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clientcreds_proxy.config.lookup import exposed, mode_of
-from clientcreds_proxy.config.pem import PEM_MARK
-from clientcreds_proxy.config.yaml import Keys
+from clientcreds_proxy.config.building.pem import PEM_MARK
+from clientcreds_proxy.config.reading.lookup import exposed, mode_of
+from clientcreds_proxy.config.reading.yaml import Keys
 
 # Below these keys of the file a reference names a secret; elsewhere (`ca`, `client_id`) it does not.
 SECRETS = frozenset(

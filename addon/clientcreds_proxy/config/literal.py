@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
-from clientcreds_proxy.config.pem import PEM_MARK
-from clientcreds_proxy.config.yaml import Keys
+from clientcreds_proxy.config.building.pem import PEM_MARK
+from clientcreds_proxy.config.reading.yaml import Keys
 
 _SECRETS = frozenset({"client_secret", "passphrase", "password", "secret"})
 _WITH_KEYS = ("tls", "assertion")

@@ -14,13 +14,13 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from clientcreds_proxy.config import model as keys
-from clientcreds_proxy.config.assemble import Assembly
-from clientcreds_proxy.config.includes import included
-from clientcreds_proxy.config.messages import problems
-from clientcreds_proxy.config.part import Part, read_part
-from clientcreds_proxy.config.references import References
-from clientcreds_proxy.config.rule import client_list
+from clientcreds_proxy.config.building.assemble import Assembly
+from clientcreds_proxy.config.building.rule import client_list
+from clientcreds_proxy.config.keys import model as keys
+from clientcreds_proxy.config.keys.messages import problems
+from clientcreds_proxy.config.reading.includes import included
+from clientcreds_proxy.config.reading.part import Part, read_part
+from clientcreds_proxy.config.reading.references import References
 from clientcreds_proxy.errors import ConfigError, Problem
 from clientcreds_proxy.rules.host import split_host_port
 from clientcreds_proxy.rules.model import ClientList, Rule

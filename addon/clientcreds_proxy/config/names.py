@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from clientcreds_proxy.config.part import read_document
-from clientcreds_proxy.config.yaml import YamlError
+from clientcreds_proxy.config.reading.part import read_document
+from clientcreds_proxy.config.reading.yaml import YamlError
 
 
 def source_names(path: Path) -> list[str]:

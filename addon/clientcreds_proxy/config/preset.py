@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clientcreds_proxy.config.place import Place
-from clientcreds_proxy.config.yaml import parse
+from clientcreds_proxy.config.building.place import Place
+from clientcreds_proxy.config.reading.yaml import parse
 
 _FOLDER = Path(__file__).with_name("presets")
 NAMES = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))

@@ -6,7 +6,7 @@ A reader that meets a value of the wrong kind reports it and gives back nothing,
 import re
 from collections.abc import Collection, Iterator
 
-from clientcreds_proxy.config.yaml import Keys
+from clientcreds_proxy.config.reading.yaml import Keys
 from clientcreds_proxy.martian.problem import kind_of
 from clientcreds_proxy.migrate.notes import Page
 

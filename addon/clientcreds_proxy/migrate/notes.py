@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from clientcreds_proxy.config.yaml import Document, Keys
+from clientcreds_proxy.config.reading.yaml import Document, Keys
 from clientcreds_proxy.errors import Problem
 
 # lost: the source file asks for it and the new one does not do it (`--strict` fails). note: it is done, but

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from clientcreds_proxy.config.load import attempt
-from clientcreds_proxy.config.lookup import KUBERNETES_VARIABLE
+from clientcreds_proxy.config.reading.lookup import KUBERNETES_VARIABLE
 from clientcreds_proxy.errors import Problem
 from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value
 from clientcreds_proxy.migrate.vault import Reference

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from clientcreds_proxy.config.yaml import Document, YamlError, end_of, parse_all
+from clientcreds_proxy.config.reading.yaml import Document, YamlError, end_of, parse_all
 from clientcreds_proxy.errors import ConfigError, Problem
 
 MAX_BYTES = 16 * 1024 * 1024  # as much as a configuration of ours

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
-from clientcreds_proxy.config.scalars import plain_value
+from clientcreds_proxy.config.reading.scalars import plain_value
 from clientcreds_proxy.errors import Problem
 from clientcreds_proxy.migrate.draft import Draft, Rule, Source, Value, one_or_many
 from clientcreds_proxy.migrate.notes import Kind

@@ -11,31 +11,25 @@ from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
 from clientcreds_proxy.errors import CallerUnauthorized, ModifierFailed, Refusal, ShuttingDown
-from clientcreds_proxy.proxy import (
-    answer,
-    attach,
-    bodies,
-    closed,
-    listen,
-    refusal,
-    start,
-    streams,
-)
-from clientcreds_proxy.proxy.callers import Callers
-from clientcreds_proxy.proxy.certificates import Certificates
+from clientcreds_proxy.proxy import closed, refusal
 from clientcreds_proxy.proxy.connections import ConnectionHooks, hide_proxy_login
-from clientcreds_proxy.proxy.credential import obtain
-from clientcreds_proxy.proxy.dispatch import use_table
-from clientcreds_proxy.proxy.distrust import Distrust
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
-from clientcreds_proxy.proxy.house import House
-from clientcreds_proxy.proxy.hush import Hush
-from clientcreds_proxy.proxy.modify import modify
-from clientcreds_proxy.proxy.pace import hold_to_pace
-from clientcreds_proxy.proxy.passage import Passage, Passages
-from clientcreds_proxy.proxy.status import StatusServer
-from clientcreds_proxy.proxy.wire import Wire
+from clientcreds_proxy.proxy.house.house import House
+from clientcreds_proxy.proxy.inside import streams
+from clientcreds_proxy.proxy.inside.certificates import Certificates
+from clientcreds_proxy.proxy.inside.dispatch import use_table
+from clientcreds_proxy.proxy.inside.hush import Hush
+from clientcreds_proxy.proxy.inside.pace import hold_to_pace
+from clientcreds_proxy.proxy.inside.wire import Wire
+from clientcreds_proxy.proxy.request import answer, attach, bodies
+from clientcreds_proxy.proxy.request.callers import Callers
+from clientcreds_proxy.proxy.request.credential import obtain
+from clientcreds_proxy.proxy.request.modify import modify
+from clientcreds_proxy.proxy.request.passage import Passage, Passages
+from clientcreds_proxy.proxy.serving import listen, start
+from clientcreds_proxy.proxy.serving.distrust import Distrust
+from clientcreds_proxy.proxy.serving.status import StatusServer
 
 DRAIN_SECONDS = 10.0
 

@@ -9,7 +9,8 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from clientcreds_proxy.errors import InternalError
-from clientcreds_proxy.proxy import refusal, streams
+from clientcreds_proxy.proxy import refusal
+from clientcreds_proxy.proxy.inside import streams
 
 
 class Closed:

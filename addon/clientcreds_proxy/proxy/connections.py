@@ -9,12 +9,14 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from clientcreds_proxy.errors import Refusal
-from clientcreds_proxy.proxy import attach, facts, listen, refusal, tunnel
-from clientcreds_proxy.proxy.callers import Callers
+from clientcreds_proxy.proxy import facts, refusal, tunnel
 from clientcreds_proxy.proxy.fail_closed import or_refuse
 from clientcreds_proxy.proxy.guard import Guard
-from clientcreds_proxy.proxy.house import House
-from clientcreds_proxy.proxy.passage import Passages
+from clientcreds_proxy.proxy.house.house import House
+from clientcreds_proxy.proxy.request import attach
+from clientcreds_proxy.proxy.request.callers import Callers
+from clientcreds_proxy.proxy.request.passage import Passages
+from clientcreds_proxy.proxy.serving import listen
 
 
 class ConnectionHooks:

@@ -5,7 +5,7 @@ from mitmproxy.net.http import status_codes
 from mitmproxy.proxy import mode_specs
 
 from clientcreds_proxy.martian.message import Request, Response
-from clientcreds_proxy.proxy.files import read_file
+from clientcreds_proxy.proxy.request.files import read_file
 from clientcreds_proxy.rules.decision import Arrival
 from clientcreds_proxy.rules.host import normalise
 from clientcreds_proxy.rules.model import Destination, RequestFacts, Scheme

@@ -1,6 +1,6 @@
 """The last addon in the chain: what another addon did after us can't lead a token away.
 
-Where it still can, it refuses; where the request is already on its way, `wire.py` takes the token out.
+Where it still can, it refuses; where the request is already on its way, `inside/wire.py` takes the token out.
 """
 
 from weakref import WeakKeyDictionary
@@ -8,10 +8,10 @@ from weakref import WeakKeyDictionary
 from mitmproxy import connection, http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from clientcreds_proxy.proxy.attach import look_again
 from clientcreds_proxy.proxy.fail_closed import Refuses, fail_closed
-from clientcreds_proxy.proxy.passage import Passages
-from clientcreds_proxy.proxy.wire import Wire
+from clientcreds_proxy.proxy.inside.wire import Wire
+from clientcreds_proxy.proxy.request.attach import look_again
+from clientcreds_proxy.proxy.request.passage import Passages
 
 Address = tuple[str, int]
 

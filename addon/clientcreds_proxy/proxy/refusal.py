@@ -8,7 +8,8 @@ from math import ceil
 from mitmproxy import ctx, http
 
 from clientcreds_proxy.errors import Refusal
-from clientcreds_proxy.proxy import bodies, streams
+from clientcreds_proxy.proxy.inside import streams
+from clientcreds_proxy.proxy.request import bodies
 
 SMALL_UPLOAD = 1024 * 1024  # bytes that are read before a refusal is sent
 _OF_STATUS = {

@@ -15,7 +15,7 @@ from clientcreds_proxy.proxy.facts import (
     proxy_user,
     upstream_is_verified,
 )
-from clientcreds_proxy.proxy.policy import Policy
+from clientcreds_proxy.proxy.house.policy import Policy
 from clientcreds_proxy.rules.host import is_loopback
 from clientcreds_proxy.tokens.credentials import Credentials, shown
 

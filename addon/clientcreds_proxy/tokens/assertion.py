@@ -1,7 +1,7 @@
 """The JWT that a client proves itself with (RFC 7523 §2.2, §3; OpenID Connect Core §9).
 
 Pure: the moment and the randomness are arguments. Not in it: which keys and algorithms go together
-(`config/assertion.py`), and how the assertion is sent (`client_auth.py`).
+(`config/building/assertion.py`), and how the assertion is sent (`client_auth.py`).
 """
 
 import base64

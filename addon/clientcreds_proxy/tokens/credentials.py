@@ -1,7 +1,7 @@
 """A caller's own client id and secret in its request: where they stand, and the request without them.
 
 Pure. Not in it: what they are good for (`callers.py`), and when a body or a CONNECT is read
-(`proxy/callers.py`).
+(`proxy/request/callers.py`).
 """
 
 import base64

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from clientcreds_proxy.config.lookup import exposed
+from clientcreds_proxy.config.reading.lookup import exposed
 from tests.unit.config.files import Files, with_source
 
 EVERYBODY = "everybody on this machine can read the file; expected chmod 600"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import trustme
 
+from clientcreds_proxy.config.keys.model_source import TokenSource
 from clientcreds_proxy.config.load import load
-from clientcreds_proxy.config.model_source import TokenSource
 from clientcreds_proxy.config.preset import NAMES, preset
 from clientcreds_proxy.tokens.model import Expiry, SourceSpec, TokenRequest
 from tests.unit.config.files import Files

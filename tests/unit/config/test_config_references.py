@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clientcreds_proxy.config.lookup import UnresolvedError
-from clientcreds_proxy.config.references import References, resolve_all
+from clientcreds_proxy.config.reading.lookup import UnresolvedError
+from clientcreds_proxy.config.reading.references import References, resolve_all
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "PATH": "/usr/bin:/bin", "TRICKY": "${env:NAME}"}
 PASSWORDS = {("billing", "app"): "from the keyring", ("https://idp/token", "app"): "of a URL"}
@@ -14,7 +14,7 @@ PASSWORDS = {("billing", "app"): "from the keyring", ("https://idp/token", "app"
 ADDON = Path(__file__).parents[3] / "addon"
 SCRIPT = """
 from pathlib import Path
-from clientcreds_proxy.config.references import References
+from clientcreds_proxy.config.reading.references import References
 try:
     References({}).resolve("${keyring:billing/app}", Path())
 except ValueError as error:

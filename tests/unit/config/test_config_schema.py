@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from clientcreds_proxy.config.keys.schema import schema_text
 from clientcreds_proxy.config.load import load
-from clientcreds_proxy.config.schema import schema_text
 from tests.unit.config.files import Files
 
 CONFIG = Path(__file__).parents[3] / "config"

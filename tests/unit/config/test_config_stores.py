@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from clientcreds_proxy.config.model_store import Store
-from clientcreds_proxy.config.pem import PemFiles
-from clientcreds_proxy.config.place import Place
-from clientcreds_proxy.config.references import References
-from clientcreds_proxy.config.report import Report
-from clientcreds_proxy.config.store import build_store
+from clientcreds_proxy.config.building.pem import PemFiles
+from clientcreds_proxy.config.building.place import Place
+from clientcreds_proxy.config.building.store import build_store
+from clientcreds_proxy.config.keys.model_store import Store
+from clientcreds_proxy.config.reading.references import References
+from clientcreds_proxy.config.reading.report import Report
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.model import ClientTls, RedisSpec, SentinelSpec, StoreSpec
 from tests.unit.config.files import SOURCE, Files, fits, pairs

@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from clientcreds_proxy.config.yaml import LOADER, Document, YamlError, parse
+from clientcreds_proxy.config.reading.yaml import LOADER, Document, YamlError, parse
 
 LOADERS = pytest.mark.parametrize("loader", [LOADER, yaml.SafeLoader], ids=["fastest", "pure"])
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from clientcreds_proxy.config.keys.schema import schema_text
 from clientcreds_proxy.config.load import attempt
-from clientcreds_proxy.config.schema import schema_text
 from tests.unit.tokens.signing import P256, pem
 
 ROOT = Path(__file__).parents[3]

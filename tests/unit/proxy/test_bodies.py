@@ -4,7 +4,7 @@ import pytest
 from mitmproxy import http
 
 from clientcreds_proxy.martian.message import Response
-from clientcreds_proxy.proxy import bodies
+from clientcreds_proxy.proxy.request import bodies
 
 FRAMED = (("X", "1"), ("Content-Length", "3"), ("Transfer-Encoding", "chunked"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clientcreds_proxy.errors import ModifierFailed
-from clientcreds_proxy.proxy import files
+from clientcreds_proxy.proxy.request import files
 
 
 @pytest.fixture

@@ -7,7 +7,13 @@ import pytest
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons
 
-from clientcreds_proxy.proxy.listen import LOOPBACK, PortTaken, Transport, bind_to_loopback, until_free
+from clientcreds_proxy.proxy.serving.listen import (
+    LOOPBACK,
+    PortTaken,
+    Transport,
+    bind_to_loopback,
+    until_free,
+)
 
 pytestmark = pytest.mark.anyio
 

@@ -93,7 +93,7 @@ async def _from_here(patient: Patient, fault: Finding | None) -> AsyncIterator[F
 async def _with_ca(
     patient: Patient, broken: set[str], places: Sequence[apis.Place]
 ) -> AsyncIterator[Finding]:
-    from clientcreds_proxy.proxy.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
+    from clientcreds_proxy.proxy.serving.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
 
     try:
         ca = ca_certificate(patient.around.confdir)
@@ -108,7 +108,7 @@ async def _with_ca(
 
 
 async def _servers(patient: Patient) -> AsyncIterator[tuple[str, Finding]]:
-    from clientcreds_proxy.proxy.ask import opened  # noqa: PLC0415 - as above
+    from clientcreds_proxy.proxy.explaining.ask import opened  # noqa: PLC0415 - as above
 
     async for finding in stores.look_at_stores(patient.config.sources.values()):
         yield "", finding
@@ -129,7 +129,7 @@ def _running() -> tuple[tuple[Running, ...], Finding | None]:
 
 
 def _around(asked: Asked) -> Surroundings:
-    from clientcreds_proxy.proxy import settings  # noqa: PLC0415 - as above
+    from clientcreds_proxy.proxy.serving import settings  # noqa: PLC0415 - as above
 
     found = settings.read(asked.confdir, asked.settings)
     return Surroundings(

@@ -57,8 +57,8 @@ async def _proxy(patient: Patient) -> AsyncIterator[int]:
     if patient.mine is not None:
         yield patient.mine.ports[0]
         return
-    from clientcreds_proxy.proxy.serve import serving  # noqa: PLC0415 - mitmproxy is slow to import
-    from clientcreds_proxy.proxy.start import Manner  # noqa: PLC0415
+    from clientcreds_proxy.proxy.serving.serve import serving  # noqa: PLC0415 - mitmproxy is slow to import
+    from clientcreds_proxy.proxy.serving.start import Manner  # noqa: PLC0415
 
     around = patient.around
     async with serving(

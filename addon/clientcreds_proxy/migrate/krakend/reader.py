@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from clientcreds_proxy.config.yaml import Document
+from clientcreds_proxy.config.reading.yaml import Document
 from clientcreds_proxy.errors import ConfigError
 from clientcreds_proxy.martian.problem import kind_of
 from clientcreds_proxy.migrate.at import At

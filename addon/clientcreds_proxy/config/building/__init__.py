@@ -1,0 +1,1 @@
+"""Keys among each other: what contradicts, what is risky, and the frozen values they make."""

@@ -1,0 +1,1 @@
+"""Files as plain values, each with its position, their references resolved."""

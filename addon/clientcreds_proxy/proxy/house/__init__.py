@@ -1,0 +1,1 @@
+"""The configuration at work, and what its tokens come from."""

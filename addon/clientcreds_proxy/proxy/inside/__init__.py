@@ -1,0 +1,1 @@
+"""Below mitmproxy's hooks: what relies on its inner workings. A new mitmproxy is tried here first."""
