@@ -1,6 +1,7 @@
 """Section 2: a good change takes effect for the next request, a bad one leaves the old rules running."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -120,6 +121,19 @@ async def test_bad_change_leaves_the_old_rules_running(stage: Stage, bad: str) -
     assert (during, after) == (200, 200)
     assert stage.api.tokens == ["Bearer t1", None]
     assert f"{stage.path}:" in stage.proxy.output  # where the mistake is
+
+
+async def test_change_is_seen_that_keeps_size_and_mtime(stage: Stage) -> None:
+    before = stage.path.stat()
+    text = stage.path.read_text()
+
+    def copy() -> None:
+        stage.path.write_text(text.replace("name: one", "name: two"))
+        os.utime(stage.path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as `cp -p` and `rsync -t` do
+
+    await stage.change(copy)
+
+    assert stage.path.stat().st_size == before.st_size
 
 
 async def test_file_that_is_gone_leaves_the_old_rules_running(stage: Stage) -> None:

@@ -191,9 +191,10 @@ def _signature(files: tuple[Path, ...]) -> tuple[object, ...]:
     return tuple(_stamp(file) for file in files)
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def _stamp(file: Path) -> tuple[int, int, int, int] | None:
     try:
         stat = file.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+    # The ctime tells of a new mode, and of a copy that brought its mtime along (`cp -p`, `rsync -t`).
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size
