@@ -67,3 +67,24 @@ def test_pattern_without_files_draws_a_warning(files: Files) -> None:
 
     assert "include[0]: no file matches this pattern" in str(config.warnings[1])
     assert config.files == (files.main, files.folder / "team")
+
+
+def test_file_is_included_once_however_its_path_is_written(files: Files) -> None:
+    for name in ("a", "b"):
+        files.write(
+            f"team/{name}.yaml", f"version: 1\nrules: [{{name: {name}, match: {{host: {name}.example}}}}]\n"
+        )
+    (files.folder / "team" / "link.yaml").symlink_to("a.yaml")
+
+    config = files.load(
+        "version: 1\ninclude: [./team/b.yaml, 'team/*.yaml', team/../team/a.yaml]\nrules: []\n"
+    )
+
+    assert [rule.name for rule in config.rules] == ["a", "b"]
+
+
+def test_main_file_does_not_include_itself(files: Files) -> None:
+    config = files.load(f"version: 1\ninclude: ['*.yaml', '../{files.folder.name}/*.yaml']\nrules: []\n")
+
+    assert config.files[0] == files.main
+    assert files.main not in config.files[1:]

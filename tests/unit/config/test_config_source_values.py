@@ -67,6 +67,10 @@ expiry: {default_ttl_seconds: .inf}
   expiry.default_ttl_seconds: expected a number of seconds above 0, or never
 api_headers: {Host: x}
   api_headers.Host: this header belongs to the connection: the proxy writes it itself
+api_headers: {X-Key: a, x-key: b}
+  api_headers: names one header twice, in upper and lower case
+token_request: {headers: {X-Tenant: a, x-tenant: b}}
+  token_request.headers: names one header twice, in upper and lower case
 api_headers: {'X Y': x}
   api_headers.…: not a header name; expected letters, digits and hyphens
 api_headers: {X-Y: 5}
@@ -106,9 +110,9 @@ client: {max_retries: -1}
 client: {max_retries: 1.5}
   client.max_retries: expected a whole number, found a number
 client: {proxy: socks5://x:1}
-  client.proxy: not a URL; expected https://HOST/PATH
+  client.proxy: not a proxy's URL; expected http://HOST:PORT or https://HOST:PORT, without a path
 client: {proxy: 'http://x:1/path'}
-  client.proxy: expected http://HOST:PORT or https://HOST:PORT, without a path
+  client.proxy: not a proxy's URL; expected http://HOST:PORT or https://HOST:PORT, without a path
 client: {tls: {insecure_skip_verify: 1}}
   client.tls.insecure_skip_verify: expected true or false, found a number
 """

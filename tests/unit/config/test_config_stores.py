@@ -237,6 +237,20 @@ def test_store_of_a_source_is_refused(keys: str, line: str, files: Files) -> Non
     assert fits(problem, line)
 
 
+def test_store_that_is_not_there_is_told_beside_other_problems(files: Files) -> None:
+    source = f"{{{SOURCE}, store: sharde, dpop: 1}}"
+    text = (
+        f"version: 1\ntoken_sources:\n  s: {source}\n"
+        f"rules:\n  - {{name: r, match: {{host: a.example}}, token_source: {source}}}\n"
+    )
+
+    assert [problem.partition(" ")[2] for problem in files.problems(text)] == [
+        f"{place}.{said}"
+        for place in ("token_sources.s", "rules[0].token_source")
+        for said in ("store: no store of this name", "dpop: expected true or false, found a number")
+    ]
+
+
 def test_source_of_a_store_with_problems_adds_none(files: Files) -> None:
     assert files.problems(with_store("endpoints: []")) == [
         "4:13: stores.shared.redis.endpoints: is empty; expected at least one"

@@ -54,6 +54,7 @@ class Assembly:
                 continue
             _check_name(name, place)
             self._note_unreadable(name, place)
+            self._check_store(value, place.at("store"))
             self._models[name] = model = _validated(TokenSource, filled(value, place), place)
             if model is not None:
                 self.specs[name] = self._built(name, model, place)
@@ -74,6 +75,7 @@ class Assembly:
     def _add_rule(self, value: object, place: Place) -> None:
         written = value if isinstance(value, dict) else {}
         self._check_names(written, place)
+        self._check_store(written.get("token_source"), place.at("token_source", "store"))
         modifiers = build_modifiers(written.get("modifiers", []), place.at("modifiers"))
         inline = filled(written.get("token_source"), place.at("token_source"))
         whole = {**written, "token_source": inline} if isinstance(inline, dict) else value
@@ -119,9 +121,13 @@ class Assembly:
     def _store(self, name: str, given: str | Store, place: Place) -> StoreSpec | None:
         if isinstance(given, Store):
             return build_store(name, given, place)
-        if given and given not in self._stores:
-            place.problem(f"no store of this name{_nearest(given, self._stores)}")
         return self._stores.get(given)
+
+    def _check_store(self, source: object, place: Place) -> None:
+        """Note the name of a store that isn't there, whatever else is wrong with the source."""
+        name = source.get("store") if isinstance(source, dict) else None
+        if isinstance(name, str) and name and name not in self._stores:
+            place.problem(f"no store of this name{_nearest(name, self._stores)}")
 
     def _note_unreadable(self, name: str, place: Place) -> None:
         why = place.report.unreadable(place.path)

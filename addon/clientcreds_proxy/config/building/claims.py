@@ -17,18 +17,11 @@ def check_claims(model: keys.Rule, place: Place) -> None:
                 place.at(key).problem("needs a token_source: claims are those of its token")
     if model.claims and model.attach.when_present == "keep":
         place.at("claims").problem("can't be checked with when_present: keep, which fetches no token")
-    _check_headers(model, place)
+    if any(name.lower() == "dpop" for name in model.forward_headers):
+        place.at("forward_headers").problem("can't name DPoP, the header of a proof")
     for call in parse_expression(model.claims).calls() if model.claims else ():
         if call.name == "Contains" and call.path in {(name,) for name in IDENTIFIERS}:
             place.at("claims").warn(
                 f"Contains on {call.path[0]} holds for any text with this one inside; "
                 "expected Equals or OneOf, unless the claim is always a list"
             )
-
-
-def _check_headers(model: keys.Rule, place: Place) -> None:
-    names = {name.lower() for name in model.forward_headers}
-    if len(names) < len(model.forward_headers):
-        place.at("forward_headers").problem("names one header twice, in upper and lower case")
-    if "dpop" in names:
-        place.at("forward_headers").problem("can't name DPoP, the header of a proof")

@@ -102,9 +102,12 @@ def member(value: str) -> str:
 
 def proxy_url(value: str) -> str:
     """`value`, if it is a proxy's URL."""
-    parts = urlsplit(urls.url(value))
-    if parts.path not in ("", "/") or "?" in value or "#" in value:
-        raise ValueError("expected http://HOST:PORT or https://HOST:PORT, without a path")
+    try:
+        is_bare = urlsplit(urls.url(value)).path in ("", "/") and "?" not in value and "#" not in value
+    except ValueError:
+        is_bare = False
+    if not is_bare:
+        raise ValueError("not a proxy's URL; expected http://HOST:PORT or https://HOST:PORT, without a path")
     return value
 
 
@@ -113,6 +116,13 @@ def no_value_twice[Value](values: list[Value]) -> list[Value]:
     if len(set(values)) < len(values):
         raise ValueError("names one twice")
     return values
+
+
+def no_header_twice(headers: dict[str, str]) -> dict[str, str]:
+    """`headers`, if each name is there once, whatever its case."""
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("names one header twice, in upper and lower case")
+    return headers
 
 
 def host(value: str) -> str:

@@ -109,6 +109,9 @@ Version = Annotated[Literal[1], BeforeValidator(_version)]
 HeaderName = Annotated[str, AfterValidator(checks.header_name)]
 TokenRequestHeader = Annotated[str, AfterValidator(checks.token_request_header)]
 HeaderValue = Annotated[str, AfterValidator(checks.header_value)]
+Headers = Annotated[dict[HeaderName, HeaderValue], AfterValidator(checks.no_header_twice)]
+TokenRequestHeaders = Annotated[dict[TokenRequestHeader, HeaderValue], AfterValidator(checks.no_header_twice)]
+ForwardHeaders = Annotated[dict[HeaderName, Claim], AfterValidator(checks.no_header_twice)]
 AuthScheme = Annotated[str, AfterValidator(checks.scheme)]
 
 Scopes = Annotated[

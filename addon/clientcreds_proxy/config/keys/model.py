@@ -57,7 +57,7 @@ class Rule(Keys):
     """Where the token goes, where that differs from the token source's attach."""
     claims: fields.Claims = ""
     """What the token must say, in Traefik's language: Equals(`grp`, `admin`) && !Contains(`areas`, `x`)."""
-    forward_headers: dict[fields.HeaderName, fields.Claim] = {}
+    forward_headers: fields.ForwardHeaders = {}
     """Headers for the API, each with the path of the claim that it carries. Empty where the claim is
     missing; the client's own header of that name is always removed."""
     username_claim: fields.Claim = ""

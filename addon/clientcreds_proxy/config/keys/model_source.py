@@ -22,7 +22,7 @@ class TokenRequest(Keys):
     basic_encoding: Literal["form", "raw"] = "form"
     """Whether client id and secret are form-urlencoded inside Basic (RFC 6749 §2.3.1) or sent raw. Absent:
     form, and client_auth auto may try raw as well."""
-    headers: dict[fields.TokenRequestHeader, fields.HeaderValue] = Field(default={}, repr=False)
+    headers: fields.TokenRequestHeaders = Field(default={}, repr=False)
     """Further headers of the token request."""
 
 
@@ -171,7 +171,7 @@ class TokenSource(Keys):
     """The server binds tokens to client.tls.cert (RFC 8705): present it to the API, too."""
     attach: SourceAttach = SourceAttach()
     """Where rules that use this source put the token, unless they say otherwise themselves."""
-    api_headers: dict[fields.HeaderName, fields.HeaderValue] = Field(default={}, repr=False)
+    api_headers: fields.Headers = Field(default={}, repr=False)
     """Headers to set on every API request that gets this token, such as an API key."""
     client: Client = Client()
     """How the authorization server is reached."""

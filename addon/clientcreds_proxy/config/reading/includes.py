@@ -1,6 +1,7 @@
 """The files that `include` names."""
 
 import glob
+import os
 from pathlib import Path
 
 from clientcreds_proxy.config.reading.part import Part, read_part
@@ -13,7 +14,7 @@ def included(main: Part, references: References) -> tuple[list[Part], list[Path]
     What is no pattern is passed over: it is told where the main file's keys are checked.
     """
     patterns = main.values.get("include")
-    found: set[str] = set()
+    found: dict[str, str] = {}  # by where links lead: two patterns may spell a file's path differently
     folders: list[Path] = []
     root = main.path.parent
     for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
@@ -21,7 +22,7 @@ def included(main: Part, references: References) -> tuple[list[Part], list[Path]
             continue
         # Path.glob would take hidden files as well, such as an editor's.
         names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
-        matches = [name for name in names if _is_other(main, name)]
+        matches = [str(Path(name)) for name in names if _is_other(main, name)]  # `./a.yaml` is `a.yaml`
         place = main.place.at("include", index)
         if glob.has_magic(pattern):
             folders += _folders(root, pattern, matches)
@@ -29,13 +30,14 @@ def included(main: Part, references: References) -> tuple[list[Part], list[Path]
                 place.warn("no file matches this pattern")
         elif not matches:
             place.problem("no such file; relative paths count from this file")
-        found.update(matches)
-    return [read_part(root / name, references) for name in sorted(found)], folders
+        for name in sorted(matches):
+            found.setdefault(os.path.realpath(root / name), name)
+    return [read_part(root / name, references) for name in sorted(found.values())], folders
 
 
 def _is_other(main: Part, name: str) -> bool:
     path = main.path.parent / name
-    return not path.is_dir() and path != main.path
+    return not path.is_dir() and os.path.realpath(path) != os.path.realpath(main.path)
 
 
 def _folders(root: Path, pattern: str, matches: list[str]) -> list[Path]:
