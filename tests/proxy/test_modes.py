@@ -217,3 +217,14 @@ async def test_reverse_proxy_to_a_ruled_target_does_not_start_with_options_that_
         answer = await line.get("/a", "x")
 
     assert answer.status == 200
+
+
+async def test_upstream_proxy_elsewhere_gets_no_token_for_what_is_loopback_there(
+    idp: AuthorizationServer, folder: Path
+) -> None:
+    mode = ("--mode", "upstream:http://parent.invalid:3128")
+    async with mitmdump(rules(idp, 80), *mode, folder=folder) as proxy, dial(proxy.port) as line:
+        answer = await line.get("http://localhost/a", "localhost")
+
+    assert (answer.status, answer.reason) == (403, "plaintext_refused")
+    assert idp.seen == []

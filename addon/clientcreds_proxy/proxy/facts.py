@@ -7,7 +7,7 @@ from mitmproxy.proxy import mode_specs
 from clientcreds_proxy.martian.message import Request, Response
 from clientcreds_proxy.proxy.request.files import read_file
 from clientcreds_proxy.rules.decision import Arrival
-from clientcreds_proxy.rules.host import normalise
+from clientcreds_proxy.rules.host import is_loopback, normalise
 from clientcreds_proxy.rules.model import Destination, RequestFacts, Scheme
 
 NOWHERE = ""  # a host that no rule can name
@@ -32,7 +32,14 @@ def arrival_of(flow: http.HTTPFlow) -> Arrival:
         client_address=client_address(flow.client_conn),
         client_user=proxy_user(flow),
         upstream_verified=upstream_is_verified(),
+        stays_here=_stays_here(flow.client_conn),
     )
+
+
+def _stays_here(client: connection.Client) -> bool:
+    """Whether a loopback destination is this machine's: a proxy on another one would take it for its own."""
+    mode = client.proxy_mode
+    return not isinstance(mode, mode_specs.UpstreamMode) or is_loopback(mode.address[0])
 
 
 def upstream_is_verified() -> bool:

@@ -35,6 +35,7 @@ class Arrival:
     client_address: str
     client_user: str | None  # of mitmproxy's proxyauth
     upstream_verified: bool  # whether the API's certificate and the client's headers are checked
+    stays_here: bool = True  # where it is written as loopback; False: it is another machine's, behind a proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +139,8 @@ def _credential(rule: Rule, arrival: Arrival) -> Credential:
 
 def refuse_exposed(arrival: Arrival, destination: Destination, rule: Rule) -> None:
     """Refuse a token that would leave unencrypted, or to a server that nobody verified."""
-    refuse_plaintext(rule, destination)
-    if not arrival.upstream_verified and not is_loopback(destination.host):
+    refuse_plaintext(rule, destination, stays_here=arrival.stays_here)
+    if not arrival.upstream_verified and not (arrival.stays_here and is_loopback(destination.host)):
         raise UpstreamNotVerified(
             "ssl_insecure or validate_inbound_headers=false is set: a token goes to loopback only"
         )

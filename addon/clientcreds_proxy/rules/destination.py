@@ -26,11 +26,14 @@ def agree(destination: Destination, *, server_name: str | None, host_header: str
         raise DestinationMismatch(_differs("Host header", host_header, destination))
 
 
-def refuse_plaintext(rule: Rule, destination: Destination) -> None:
-    """Refuse a token over plain http. `destination`: where the request leaves for, after any upgrade."""
+def refuse_plaintext(rule: Rule, destination: Destination, *, stays_here: bool = True) -> None:
+    """Refuse a token over plain http. `destination`: where the request leaves for, after any upgrade.
+
+    `stays_here`: whether what is written as loopback is this machine.
+    """
     if destination.scheme == "https" or rule.token_source is None:
         return
-    if not (rule.allow_plain_http or is_loopback(destination.host)):
+    if not (rule.allow_plain_http or (stays_here and is_loopback(destination.host))):
         raise PlaintextRefused(
             f"a token would go to {destination.host} unencrypted; expected https, or in the rule {rule.name} "
             "upgrade_to_https or allow_plain_http"

@@ -14,14 +14,17 @@ from clientcreds_proxy.proxy.serving.listen import (
     bind_to_loopback,
     until_free,
 )
+from tests.proxy.harness import free_port
 
 pytestmark = pytest.mark.anyio
 
 
-def held(kind: socket.SocketKind) -> socket.socket:
-    """A port of 127.0.0.1 that is in use."""
+async def held(kind: socket.SocketKind) -> socket.socket:
+    """A port of 127.0.0.1 that is in use, and by nobody but us."""
     holder = socket.socket(socket.AF_INET, kind)
-    holder.bind(("127.0.0.1", 0))
+    if kind is socket.SOCK_STREAM:  # connections of an earlier test may linger there
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", await free_port()))
     if kind is socket.SOCK_STREAM:
         holder.listen()
     return holder
@@ -37,7 +40,7 @@ def held(kind: socket.SocketKind) -> socket.socket:
     ],
 )
 async def test_until_free_waits_for_the_port(kind: socket.SocketKind, transport: Transport) -> None:
-    holder = held(kind)
+    holder = await held(kind)
     waiting = asyncio.ensure_future(until_free(holder.getsockname()[1], transport))
     await asyncio.wait((waiting,), timeout=0.05)
     waited = not waiting.done()
@@ -50,12 +53,12 @@ async def test_until_free_waits_for_the_port(kind: socket.SocketKind, transport:
 
 @pytest.mark.parametrize(("kind", "transport"), [(socket.SOCK_STREAM, "udp"), (socket.SOCK_DGRAM, "tcp")])
 async def test_until_free_ignores_the_other_transport(kind: socket.SocketKind, transport: Transport) -> None:
-    with held(kind) as holder:
+    with await held(kind) as holder:
         await until_free(holder.getsockname()[1], transport, patience=0)
 
 
 async def test_until_free_gives_up_on_a_port_that_stays_taken() -> None:
-    with held(socket.SOCK_STREAM) as holder:
+    with await held(socket.SOCK_STREAM) as holder:
         port = holder.getsockname()[1]
 
         with pytest.raises(PortTaken) as caught:

@@ -248,3 +248,17 @@ def test_gate_refuses_tunnels() -> None:
         blocking.admit_connection("other.example.com", 443, address="127.0.0.1", user=None)
     with pytest.raises(ClientDenied):
         passing.admit_connection("api.example.com", 443, address="192.0.2.1", user="alice")
+
+
+@pytest.mark.parametrize(
+    ("to", "verified", "refusal"),
+    [("http://localhost", True, PlaintextRefused), ("https://localhost", False, UpstreamNotVerified)],
+)
+def test_loopback_of_another_machine_is_none(*, to: str, verified: bool, refusal: type[Refusal]) -> None:
+    """Behind a proxy elsewhere it is that machine's (section 3.1: what the bytes really leave on)."""
+    gate = a_gate(a_rule(host="localhost", ports={80, 443}))
+    arrival = replace(arriving(to=to), upstream_verified=verified)
+    assert decide(gate, arrival) is not None
+
+    with pytest.raises(refusal):
+        decide(gate, replace(arrival, stays_here=False))

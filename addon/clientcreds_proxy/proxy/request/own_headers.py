@@ -13,9 +13,12 @@ def remove(request: http.Request, name: str) -> None:
 
 
 def replace(request: http.Request, name: str, value: str) -> None:
-    """Set this header, alone."""
-    remove(request, name)
+    """Set this header, alone, where it stood."""
     request.headers[name] = value
+    own, alike = name.lower().encode(), _alike(name.encode())
+    request.headers.fields = tuple(
+        field for field in request.headers.fields if field[0].lower() == own or _alike(field[0]) != alike
+    )
 
 
 def _alike(name: bytes) -> bytes:
