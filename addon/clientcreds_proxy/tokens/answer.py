@@ -150,10 +150,11 @@ def _masked(text: str, spec: SourceSpec) -> str:
 def _in_basic(spec: SourceSpec) -> Iterator[str]:
     """Id and secret as `Authorization: Basic` holds them."""
     ways: tuple[Way, ...] = ("basic_form", "basic_raw")
-    for way, secret in product(ways, spec.client_secrets):
-        header = authorization(spec, Attempt(way=way, secret=secret))
-        if header is not None:
-            yield header.removeprefix("Basic ")
+    headers = (
+        authorization(spec, Attempt(way=way, secret=secret))
+        for way, secret in product(ways, spec.client_secrets)
+    )
+    return (header.removeprefix("Basic ") for header in headers if header is not None)
 
 
 def _printable(text: str) -> str | None:
