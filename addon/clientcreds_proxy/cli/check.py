@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from clientcreds_proxy.cli.options import config_option, json_option
+from clientcreds_proxy.cli.words import counted
 from clientcreds_proxy.config.find import find
 from clientcreds_proxy.config.load import Config, load
 from clientcreds_proxy.errors import ConfigError, Problem
@@ -72,12 +73,8 @@ def _line(severity: Severity, problem: Problem) -> str:
 
 def _summary(config: Config | None, found: list[tuple[Severity, Problem]]) -> str:
     if config is None:
-        return f"{_counted(len(found), 'error')}: this configuration can't be used"
+        return f"{counted(len(found), 'error')}: this configuration can't be used"
     return (
-        f"ok: {_counted(len(config.rules), 'rule')}, {_counted(len(config.sources), 'token source')}, "
-        f"{_counted(len(found), 'warning')}"
+        f"ok: {counted(len(config.rules), 'rule')}, {counted(len(config.sources), 'token source')}, "
+        f"{counted(len(found), 'warning')}"
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

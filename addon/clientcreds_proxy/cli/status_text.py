@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from clientcreds_proxy.cli.words import counted
+
 RECENT = 10  # requests
+
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -56,7 +59,7 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         (
             each["name"],
             _state(each),
-            _token(each) if each["callers"] is None else _counted(each["callers"], "caller"),
+            _token(each) if each["callers"] is None else counted(each["callers"], "caller"),
             f"{each['fetched']} fetched",
             f"{each['failed']} failed",
             f"{each['authorization_server']} ({each['client_auth']})",
@@ -76,10 +79,6 @@ def _state(source: Mapping[str, Any]) -> str:
     if source["state"] == "never_fetched" and source["fetched"]:
         return "dropped"  # by a purge, or because its configuration or secret is another one now
     return str(source["state"]).replace("_", " ")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _token(source: Mapping[str, Any]) -> str:
@@ -105,7 +104,7 @@ def _rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         [
             (
                 each["name"],
-                _counted(each["hits"], "request"),
+                counted(each["hits"], "request"),
                 f"last {each['last_status'] or '-'} at {each['last_used']}" if each["hits"] else "never used",
                 f"token source {each['token_source']}" if each["token_source"] else "no token source",
                 each["match"],

@@ -90,9 +90,8 @@ def arrange(draft: Draft) -> None:
     """Order the rules, merge equal ones, switch off those that can't win."""
     order = Order()
     active = [rule for rule in draft.rules if rule.off is None]
-    off = [rule for rule in draft.rules if rule.off is not None]
+    off = [rule for rule in draft.rules if rule.off is not None and not rule.is_plain]
     _report_unguarded(draft)
-    off = [rule for rule in off if not rule.is_plain]
     for rule in active if draft.in_order else _merged(active):
         try:
             built = Built(rule=rule, parts=_build(rule))

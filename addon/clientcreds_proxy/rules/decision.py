@@ -35,7 +35,7 @@ class Arrival:
     client_address: str
     client_user: str | None  # of mitmproxy's proxyauth
     upstream_verified: bool  # whether the API's certificate and the client's headers are checked
-    stays_here: bool = True  # where it is written as loopback; False: it is another machine's, behind a proxy
+    stays_here: bool  # where it is written as loopback; False: it is another machine's, behind a proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,15 @@ def payload(token: str) -> Claims | None:
     if len(parts) != 3:
         return None
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+        return claims_in(base64.urlsafe_b64decode(parts[1] + "=="))
+    except ValueError:
+        return None
+
+
+def claims_in(payload: bytes) -> Claims | None:
+    """The claims that a decoded payload holds; None where it is no JSON object."""
+    try:
+        claims = json.loads(payload)
     except (ValueError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None

@@ -75,6 +75,7 @@ def winner(config: Config, request: str) -> Rule | None:
         client_address="127.0.0.1",
         client_user=None,
         upstream_verified=True,
+        stays_here=True,
     )
     gate = Gate(
         book=RuleBook(config.rules), allowed_clients=config.allowed_clients, unmatched=config.unmatched

@@ -52,6 +52,7 @@ def arriving(
         client_address="127.0.0.1",
         client_user=None,
         upstream_verified=True,
+        stays_here=True,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 
 from clientcreds_proxy.cli.doctor.finding import Finding, bad, good
+from clientcreds_proxy.cli.words import counted
 from clientcreds_proxy.config.load import Attempt, Config
 from clientcreds_proxy.errors import ConfigError, Problem
 from clientcreds_proxy.tokens.model import Assertion, SourceSpec
@@ -85,5 +86,5 @@ def _bring(problem: Problem) -> str:
 
 def _counted(config: Config) -> str:
     counts = {"rule": config.rules, "token source": config.sources, "warning": config.warnings}
-    words = [f"{len(found)} {noun}{'' if len(found) == 1 else 's'}" for noun, found in counts.items()]
+    words = [counted(len(found), noun) for noun, found in counts.items()]
     return ", ".join(words) + (" (clientcreds check shows them)" if config.warnings else "")

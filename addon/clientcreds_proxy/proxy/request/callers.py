@@ -91,7 +91,7 @@ class Callers:
     async def wait_for_body(self, flow: http.HTTPFlow, passage: Passage) -> bool:
         """Whether the caller's credentials may stand in the body: then the `request` hook goes on with it."""
         caller = _caller_of(passage)
-        if caller is None or "body" not in caller.places or not _may_be_form(flow.request):
+        if caller is None or not _looks_in_body(caller, flow.request):
             return False
         before = caller.places[: caller.places.index("body")]
         if find(before, self._holder(flow, passage)) is not None:
@@ -109,7 +109,7 @@ class Callers:
         arrival = arrival_of(flow)
         passage = Passage(arrival=arrival, policy=policy, started=0, finding=policy.gate.find(arrival))
         caller = _caller_of(passage)
-        passage.waits_for_body = caller is not None and "body" in caller.places and _may_be_form(flow.request)
+        passage.waits_for_body = caller is not None and _looks_in_body(caller, flow.request)
         self.take(flow, passage)
 
     def hide_refused(self, flow: http.HTTPFlow, passage: Passage) -> None:
@@ -165,6 +165,10 @@ def _wanted_by_tunnel(connect: http.HTTPFlow, policy: Policy) -> Sequence[Caller
 def _caller_of(passage: Passage) -> Caller | None:
     rule = passage.finding.rule if passage.finding else None
     return passage.policy.caller_of(rule) if rule else None
+
+
+def _looks_in_body(caller: Caller, request: http.Request) -> bool:
+    return "body" in caller.places and _may_be_form(request)
 
 
 def _may_be_form(request: http.Request) -> bool:

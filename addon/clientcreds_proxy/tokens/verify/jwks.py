@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from clientcreds_proxy.errors import TokenInvalid
 from clientcreds_proxy.tokens.claims import Claims
+from clientcreds_proxy.tokens.jwt import claims_in
 
 MAX_KEYS = 100  # of one document
 SHORTEST_RSA_KEY = 2048  # bits (RFC 7518 §3.3)
@@ -100,18 +101,11 @@ def verified(token: str, header: SignatureHeader, keys: tuple[PublicKey, ...]) -
                 payload = jws.deserialize_compact(token, key, algorithms=[header.algorithm]).payload
         except (JoseError, ValueError):
             continue
-        return _claims_in(payload)
+        claims = claims_in(payload)
+        if claims is None:
+            raise TokenInvalid("the token is signed, and holds no claims")
+        return claims
     raise TokenInvalid("the token's signature is not by a key of its issuer")
-
-
-def _claims_in(payload: bytes) -> Claims:
-    try:
-        claims = json.loads(payload)
-    except (ValueError, RecursionError):
-        claims = None
-    if not isinstance(claims, dict):
-        raise TokenInvalid("the token is signed, and holds no claims")
-    return claims
 
 
 def _usable(listed: list[Any]) -> Iterator[tuple[str | None, str | None, PublicKey]]:
