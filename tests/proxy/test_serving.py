@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 from pathlib import Path
 
 import httpx
@@ -39,6 +40,25 @@ async def test_serving_listens_on_a_free_port_and_logs_where_it_is_told(
     assert f"listening at 127.0.0.1:{proxy.port}" in log.getvalue()
     assert '"status": 200' in log.getvalue()
     assert capsys.readouterr() == ("", "")
+
+
+async def test_serving_leaves_the_log_as_it_found_it(
+    idp: AuthorizationServer, api: Api, folder: Path
+) -> None:
+    config = folder / "rules.yaml"
+    config.write_text(rules(idp, api.port))
+    names = ("", "asyncio", "hpack")
+    before = [logging.getLogger(name).level for name in names]
+
+    async with serving(
+        config=config,
+        options={"confdir": str(folder)},
+        manner=Manner(log_to=io.StringIO()),
+        log_level="error",
+    ):
+        assert not logging.getLogger("mitmproxy").isEnabledFor(logging.WARNING)
+
+    assert [logging.getLogger(name).level for name in names] == before
 
 
 async def test_serving_raises_what_keeps_it_from_starting_and_starts_after_that(

@@ -8,8 +8,8 @@ from starting is an exception, a `StartError` or a `ConfigError`, and nobody has
 import asyncio
 import logging
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -104,29 +104,29 @@ async def serving(
     which are mitmproxy's, or by `settings`, the same as `--set` has them. What mitmproxy logs from
     `log_level` on goes where the manner says.
     """
-    listen_quietly(log_level)
-    master = QuietMaster(Options(), manner)
-    wanted = {"listen_port": 0, "clientcreds_config": str(config), **(options or {})}
-    verbosity = "warn" if log_level == "warning" else log_level
-    try:
-        _configure(master.options, {**wanted, "termlog_verbosity": verbosity}, settings)
-    except (exceptions.OptionsError, KeyError) as error:
-        raise StartError(f"clientcreds: {error}") from error
-    running = asyncio.get_running_loop().create_task(master.run())
-    try:
-        await asyncio.wait((running, master.check.started), return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            await running  # raises the reason
-            raise StartError("clientcreds: mitmproxy ended while it started")
-        yield Serving(
-            port=master.port,
-            config=master.addon.house.policy.config,
-            confdir=master.options.confdir,
-            ended=running,
-        )
-    finally:
-        master.shutdown()  # type: ignore[no-untyped-call]
-        await asyncio.gather(running, return_exceptions=True)
+    with quiet(log_level):
+        master = QuietMaster(Options(), manner)
+        wanted = {"listen_port": 0, "clientcreds_config": str(config), **(options or {})}
+        verbosity = "warn" if log_level == "warning" else log_level
+        try:
+            _configure(master.options, {**wanted, "termlog_verbosity": verbosity}, settings)
+        except (exceptions.OptionsError, KeyError) as error:
+            raise StartError(f"clientcreds: {error}") from error
+        running = asyncio.get_running_loop().create_task(master.run())
+        try:
+            await asyncio.wait((running, master.check.started), return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                await running  # raises the reason
+                raise StartError("clientcreds: mitmproxy ended while it started")
+            yield Serving(
+                port=master.port,
+                config=master.addon.house.policy.config,
+                confdir=master.options.confdir,
+                ended=running,
+            )
+        finally:
+            master.shutdown()  # type: ignore[no-untyped-call]
+            await asyncio.gather(running, return_exceptions=True)
 
 
 def _configure(options: Options, wanted: Mapping[str, object], settings: Sequence[str]) -> None:
@@ -137,11 +137,24 @@ def _configure(options: Options, wanted: Mapping[str, object], settings: Sequenc
     options.set(*settings)
 
 
-def listen_quietly(level: Level) -> None:
+@contextmanager
+def quiet(level: Level) -> Iterator[None]:
     """Let through what mitmproxy logs from this level on, and nothing of its libraries but warnings."""
-    logging.getLogger().setLevel(level.upper())
-    for name in ("tornado", "asyncio", "hpack", "quic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    levels: dict[str, int | str] = {
+        "": level.upper(),
+        **dict.fromkeys(("tornado", "asyncio", "hpack", "quic"), logging.WARNING),
+    }
+    before = {name: logging.getLogger(name).level for name in levels}
+    _set_levels(levels)
+    try:
+        yield
+    finally:
+        _set_levels(before)
+
+
+def _set_levels(levels: Mapping[str, int | str]) -> None:
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 class StartCheck(errorcheck.ErrorCheck):
