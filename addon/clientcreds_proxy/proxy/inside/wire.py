@@ -54,7 +54,9 @@ class Wire:
         self._sealed: dict[bytes, Sealed] = {}
         self._written: set[bytes] = set()
         self._write_head: HeadWriter = http1.assemble_request_head
-        self._list_headers: HeaderLister = _http2.format_h2_request_headers
+        self._list_headers: dict[Any, HeaderLister] = {  # of the module that calls it
+            module: module.format_h2_request_headers for module in (_http2, _http3)
+        }
 
     def seal(self, sealed: Sealed) -> str:
         """A new placeholder for this value."""
@@ -78,13 +80,16 @@ class Wire:
             head = self._write_head(request)
             return self._swap_in_head(head, request) if _PREFIX in head else head
 
-        def list_headers(context: Any, event: Any) -> Generator[Any, Any, list[Field]]:
-            fields = yield from self._list_headers(context, event)
-            return self._swap_in_fields(fields, event.request)
+        def lister(usual: HeaderLister) -> HeaderLister:
+            def list_headers(context: Any, event: Any) -> Generator[Any, Any, list[Field]]:
+                fields = yield from usual(context, event)
+                return self._swap_in_fields(fields, event.request)
+
+            return list_headers
 
         http1.assemble_request_head = write_head
-        _http2.format_h2_request_headers = list_headers
-        _http3.format_h2_request_headers = list_headers
+        for module, usual in self._list_headers.items():
+            module.format_h2_request_headers = lister(usual)
         try:
             self._check()
         except Exception as error:
@@ -94,8 +99,8 @@ class Wire:
     def uninstall(self) -> None:
         """Leave mitmproxy as it was."""
         http1.assemble_request_head = self._write_head
-        _http2.format_h2_request_headers = self._list_headers
-        _http3.format_h2_request_headers = self._list_headers
+        for module, usual in self._list_headers.items():
+            module.format_h2_request_headers = usual
 
     def _swap_in_head(self, head: bytes, request: http.Request) -> bytes:
         lines = head.split(b"\r\n")
