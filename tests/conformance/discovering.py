@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from clientcreds_proxy.errors import TokenFailure
-from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import SourceSpec
+from clientcreds_proxy.tokens.proof.client_auth import Granted
 from tests.simulators.authorization_server import AuthorizationServer, Reply, Seen
 from tests.unit.tokens.making import FakeClock, a_spec
 

@@ -8,11 +8,11 @@ import pytest
 
 from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenRejected, TokenUnavailable
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.fetch import HttpFetch
+from clientcreds_proxy.tokens.keeping.cache import TokenCache
 from clientcreds_proxy.tokens.model import Assertion, Client, SourceSpec
-from clientcreds_proxy.tokens.prover import Prover
-from clientcreds_proxy.tokens.session import _Patience
+from clientcreds_proxy.tokens.proof.prover import Prover
+from clientcreds_proxy.tokens.server.session import _Patience
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.simulators.authorization_server import AuthorizationServer, Reply, Seen
 from tests.unit.tokens.making import FakeClock, World, a_spec, settle

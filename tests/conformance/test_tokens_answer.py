@@ -16,7 +16,7 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.answer import Answer, parse_answer
+from clientcreds_proxy.tokens.asking.answer import Answer, parse_answer
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import (
     Client,

@@ -7,7 +7,7 @@ import pytest
 
 from clientcreds_proxy.errors import TokenBackoff, TokenRejected, TokenUnavailable
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.keeping.key import cache_key
 from tests.unit.tokens.making import World, a_spec, refused, settle
 
 pytestmark = pytest.mark.anyio

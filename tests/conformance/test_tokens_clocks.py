@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from clientcreds_proxy.tokens.answer import Answer, parse_answer
+from clientcreds_proxy.tokens.asking.answer import Answer, parse_answer
 from clientcreds_proxy.tokens.model import Instant
 from tests.unit.tokens.making import START, World, a_spec, settle
 

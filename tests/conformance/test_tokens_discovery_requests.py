@@ -14,11 +14,11 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.look import HttpLook
 from clientcreds_proxy.tokens.model import Client, ClientTls
-from clientcreds_proxy.tokens.session import Sessions
+from clientcreds_proxy.tokens.server.discovery import Discovery
+from clientcreds_proxy.tokens.server.look import HttpLook
+from clientcreds_proxy.tokens.server.session import Sessions
 from tests.conformance.discovering import (
     OAUTH,
     OIDC,

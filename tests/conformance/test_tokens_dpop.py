@@ -10,10 +10,10 @@ import pytest
 
 from clientcreds_proxy.errors import TokenMalformed, TokenRejected
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.key import cache_key
-from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.keeping.cache import TokenCache
+from clientcreds_proxy.tokens.keeping.key import cache_key
+from clientcreds_proxy.tokens.proof.prover import Prover
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.simulators.dpop import Proof, check

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 import pytest
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Attempt, attempts, authorization
+from clientcreds_proxy.tokens.asking.grant import encode
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.grant import encode
-from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.keeping.key import cache_key
 from clientcreds_proxy.tokens.model import SourceSpec, TokenRequest
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, attempts, authorization
 from tests.simulators.authorization_server import AuthorizationServer
 from tests.unit.tokens.making import FakeClock, a_spec
 

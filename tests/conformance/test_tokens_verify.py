@@ -12,7 +12,7 @@ from clientcreds_proxy.errors import TokenFailure, TokenInvalid
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Client, SourceSpec, SourceWarning, Token, Verify
-from clientcreds_proxy.tokens.session import Sessions
+from clientcreds_proxy.tokens.server.session import Sessions
 from clientcreds_proxy.tokens.verify.jwks import SignatureHeader
 from clientcreds_proxy.tokens.verify.keys import AGAIN_SECONDS, FoundKeys, Keys
 from clientcreds_proxy.tokens.verify.look import HttpLookForKeys
@@ -280,6 +280,21 @@ async def test_client_of_its_own_asks_about_callers_tokens(idp: Server) -> None:
         "Basic aW5zcGVjdG9yOm9sZA==",
         "Basic aW5zcGVjdG9yOm5ldw==",
     ]
+
+
+async def test_client_that_may_not_ask_makes_the_token_invalid(idp: Server) -> None:
+    idp.token = "opaque"
+    idp.introspected = Reply(status=401)
+    inspector = ("inspector", (Secret("old"), Secret("new")))
+
+    failure = await idp.failure(
+        idp.spec(Verify(introspection_url=idp.url(INTROSPECTION), inspector=inspector))
+    )
+
+    assert isinstance(failure, TokenInvalid)
+    assert "answered 401" in failure.detail
+    assert failure.hint == "let this client introspect tokens"
+    assert len(idp.asked(INTROSPECTION)) == 2
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clientcreds_proxy.tokens.claims import ClaimSyntaxError, find, parse_claim, scalar_text, text_of
-from clientcreds_proxy.tokens.expression import Call, Expression, Joined, Not, parse_expression
+from clientcreds_proxy.tokens.claims.expression import Call, Expression, Joined, Not, parse_expression
+from clientcreds_proxy.tokens.claims.values import ClaimSyntaxError, find, parse_claim, scalar_text, text_of
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="`"), min_size=1, max_size=8)
 JSON: st.SearchStrategy[Any] = st.recursive(

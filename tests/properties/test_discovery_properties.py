@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clientcreds_proxy.errors import TokenMalformed
-from clientcreds_proxy.tokens.endpoint import issuer as check_issuer
-from clientcreds_proxy.tokens.metadata import (
+from clientcreds_proxy.tokens.server.endpoint import issuer as check_issuer
+from clientcreds_proxy.tokens.server.metadata import (
     KEPT_MAX_SECONDS,
     KEPT_MIN_SECONDS,
     kept_seconds,

@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clientcreds_proxy.tokens.dpop import asks_for_nonce, origin, target, usable_nonce
+from clientcreds_proxy.tokens.proof.dpop import asks_for_nonce, origin, target, usable_nonce
 
 HOSTS = st.sampled_from(["api.example.com", "API.Example.com", "127.0.0.1", "[::1]", "xn--bcher-kva.example"])
 PORTS = st.one_of(st.just(""), st.integers(1, 65535).map(":{}".format))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clientcreds_proxy.tokens.entry import Entry
+from clientcreds_proxy.tokens.keeping.entry import Entry
 from clientcreds_proxy.tokens.model import Instant
 from tests.unit.tokens.making import START, a_token
 

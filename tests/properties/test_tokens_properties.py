@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.answer import ACCESS_TOKEN, Answer, parse_answer
-from clientcreds_proxy.tokens.client_auth import attempts
-from clientcreds_proxy.tokens.entry import hold
-from clientcreds_proxy.tokens.grant import encode
-from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.asking.answer import ACCESS_TOKEN, Answer, parse_answer
+from clientcreds_proxy.tokens.asking.grant import encode
+from clientcreds_proxy.tokens.keeping.entry import hold
+from clientcreds_proxy.tokens.keeping.key import cache_key
 from clientcreds_proxy.tokens.model import Expiry, SourceSpec, Token, TokenRequest, TokenResponse, described
+from clientcreds_proxy.tokens.proof.client_auth import attempts
 from tests.unit.tokens.making import START, a_spec, a_token
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -16,8 +16,8 @@ from clientcreds_proxy.observe.log import Log
 from clientcreds_proxy.proxy.inside.wire import Sealed
 from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.model import SourceSpec
+from clientcreds_proxy.tokens.proof.client_auth import Granted
 from tests.proxy.harness import PATIENCE, free_port, mitmdump
 from tests.proxy.inside import inside
 from tests.proxy.lines import dial

@@ -19,9 +19,9 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from clientcreds_proxy.demo.api import ProtectedApi
 from clientcreds_proxy.demo.listening import listening
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.assertion import signed, signing_key
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.model import Assertion, SourceSpec
+from clientcreds_proxy.tokens.proof.assertion import signed, signing_key
 from tests.proxy.harness import Proxy, mitmdump
 from tests.services.conftest import OidcProvider, running_oidc_provider
 from tests.unit.tokens.signing import ED25519, KEYS, P256, RSA, PrivateKey, pem

@@ -2,10 +2,10 @@ import pytest
 
 from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import ClientAuth, SourceSpec, TokenRequest
+from clientcreds_proxy.tokens.proof.client_auth import Granted
 from tests.services.conftest import BASIC, POST, SPECIAL, Client, OidcProvider
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,7 @@ from clientcreds_proxy.cli.first_config import Answers, default_name, default_se
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.token_ import test_source
 from clientcreds_proxy.config.preset import NAMES, preset
-from clientcreds_proxy.tokens import endpoint
+from clientcreds_proxy.tokens.server import endpoint
 
 _SECRET_ASKED = "Where is the client secret? env:NAME, file:PATH, cmd:PROGRAM ARG or keyring:SERVICE/USER"
 _EPILOG = """

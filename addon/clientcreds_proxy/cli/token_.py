@@ -15,8 +15,8 @@ from clientcreds_proxy.cli.names import complete_source
 from clientcreds_proxy.cli.options import config_option, json_option, named_config, one_message
 from clientcreds_proxy.config.load import load
 from clientcreds_proxy.errors import TokenFailure
-from clientcreds_proxy.tokens.client_auth import Granted, Way
 from clientcreds_proxy.tokens.model import SourceSpec, described
+from clientcreds_proxy.tokens.proof.client_auth import Granted, Way
 from clientcreds_proxy.tokens.remarks import remarks
 
 _EPILOG = """

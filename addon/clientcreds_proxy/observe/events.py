@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from clientcreds_proxy.errors import TokenRejected
 from clientcreds_proxy.observe.log import Level, Log, Value
-from clientcreds_proxy.tokens.client_auth import refused_as_client
 from clientcreds_proxy.tokens.model import SourceEvent, described
+from clientcreds_proxy.tokens.proof.client_auth import refused_as_client
 from clientcreds_proxy.tokens.stores.store import StoreEvent
 
 TOLD = 1000  # different failures of callers that are told, once each

@@ -13,7 +13,7 @@ from clientcreds_proxy.observe.log import AccessLine
 from clientcreds_proxy.observe.record import Record, RuleTally, SourceTally
 from clientcreds_proxy.rules.model import Match, Rule
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.entry import NEVER_FETCHED, Standing
+from clientcreds_proxy.tokens.keeping.entry import NEVER_FETCHED, Standing
 from clientcreds_proxy.tokens.model import SourceSpec
 
 

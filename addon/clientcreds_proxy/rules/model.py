@@ -6,8 +6,8 @@ from typing import Literal
 
 from clientcreds_proxy.martian.modifier import Modifier
 from clientcreds_proxy.rules.pattern import HostPattern, PathPattern
-from clientcreds_proxy.tokens.claims import ClaimPath
-from clientcreds_proxy.tokens.expression import Expression
+from clientcreds_proxy.tokens.claims.expression import Expression
+from clientcreds_proxy.tokens.claims.values import ClaimPath
 
 Scheme = Literal["http", "https"]
 

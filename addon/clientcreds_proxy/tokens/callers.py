@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from clientcreds_proxy.errors import CallerUnauthorized, TokenFailure
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.assertion import SHORTEST_SECRET
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted, Way, refused_as_client
 from clientcreds_proxy.tokens.credentials import Credentials
-from clientcreds_proxy.tokens.entry import Standing
+from clientcreds_proxy.tokens.keeping.entry import Standing
 from clientcreds_proxy.tokens.model import Assertion, Obtained, Place, SourceSpec
+from clientcreds_proxy.tokens.proof.assertion import SHORTEST_SECRET
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Granted, Way, refused_as_client
 from clientcreds_proxy.tokens.source import Fetch, TokenSource
 
 MOST_KNOWN = 10_000  # callers with a token; one more pushes out the one that was away for longest

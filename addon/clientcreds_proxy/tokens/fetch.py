@@ -1,7 +1,7 @@
 """Fetch one token over HTTP: find the token endpoint, ask there, in turn in each way to authenticate.
 
-Not in it: how HTTP is spoken (`session.py`), what is sent (`grant.py`), what an answer means (`answer.py`),
-what is remembered (`cache.py`, `source.py`, `discovery.py`).
+Not in it: how HTTP is spoken (`server/session.py`), what is sent (`asking/grant.py`), what an answer means
+(`asking/answer.py`), what is remembered (`keeping/cache.py`, `source.py`, `server/discovery.py`).
 """
 
 import random
@@ -11,17 +11,17 @@ from dataclasses import replace
 from functools import partial
 
 from clientcreds_proxy.errors import TokenFailure, TokenRejected
-from clientcreds_proxy.tokens.answer import MAX_BYTES, Answer, host_of, parse_answer
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts, hint, refused_as_client
-from clientcreds_proxy.tokens.discovery import Discovery
-from clientcreds_proxy.tokens.dpop import NEEDS_NONCE
-from clientcreds_proxy.tokens.grant import encode
-from clientcreds_proxy.tokens.hints import joined
-from clientcreds_proxy.tokens.look import HttpLook
-from clientcreds_proxy.tokens.mint import Mint
+from clientcreds_proxy.tokens.asking.answer import MAX_BYTES, Answer, host_of, parse_answer
+from clientcreds_proxy.tokens.asking.grant import encode
+from clientcreds_proxy.tokens.asking.hints import joined
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token
-from clientcreds_proxy.tokens.prover import Prover
-from clientcreds_proxy.tokens.session import Request, Session, Sessions
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Granted, attempts, hint, refused_as_client
+from clientcreds_proxy.tokens.proof.dpop import NEEDS_NONCE
+from clientcreds_proxy.tokens.proof.mint import Mint
+from clientcreds_proxy.tokens.proof.prover import Prover
+from clientcreds_proxy.tokens.server.discovery import Discovery
+from clientcreds_proxy.tokens.server.look import HttpLook
+from clientcreds_proxy.tokens.server.session import Request, Session, Sessions
 from clientcreds_proxy.tokens.verify.keys import Keys
 from clientcreds_proxy.tokens.verify.look import HttpLookForKeys
 from clientcreds_proxy.tokens.verify.verifier import Verifier

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from clientcreds_proxy.errors import TokenFailure
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.claims import Claims
+from clientcreds_proxy.tokens.claims.values import Claims
 
 ClientAuth = Literal[
     "auto",

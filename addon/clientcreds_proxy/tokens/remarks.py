@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted
 from clientcreds_proxy.tokens.model import SourceSpec, SourceWarning, Token, Warn
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Granted
 from clientcreds_proxy.tokens.source import Fetch
 
 

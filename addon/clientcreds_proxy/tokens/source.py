@@ -5,13 +5,13 @@ from functools import partial
 from typing import Protocol
 
 from clientcreds_proxy.errors import SecretUnavailable, TokenRejected
-from clientcreds_proxy.tokens.cache import Demand, TokenCache
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted, refused_as_client
 from clientcreds_proxy.tokens.credentials import shown
-from clientcreds_proxy.tokens.entry import Standing
-from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.keeping.cache import Demand, TokenCache
+from clientcreds_proxy.tokens.keeping.entry import Standing
+from clientcreds_proxy.tokens.keeping.key import cache_key
 from clientcreds_proxy.tokens.model import Obtained, SourceSpec, Token
-from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Granted, refused_as_client
+from clientcreds_proxy.tokens.proof.prover import Prover
 from clientcreds_proxy.tokens.stores.store import TokenStore
 from clientcreds_proxy.tokens.stores.wanted import Wanted
 
@@ -59,7 +59,7 @@ class TokenSource:
         self._cache = cache
         self._fetch = fetch
         self._reread = reread
-        self._store = store
+        self.store = store  # where its tokens are shared
         self._asked_at = 0.0  # when the last token request began, by the loop's clock
         self._worked: Attempt | None = None
         self._use(spec)
@@ -73,11 +73,6 @@ class TokenSource:
     def key(self) -> str:
         """Of its entry in the cache."""
         return self._demand.key
-
-    @property
-    def store(self) -> TokenStore | None:
-        """Where its tokens are shared; None: nowhere."""
-        return self._store
 
     def cached(self) -> Obtained | None:
         """A token that needs no waiting, without any: for the hot path."""
@@ -100,8 +95,8 @@ class TokenSource:
         """Tell that the API answered 401 to it; whether asking again can bring another token."""
         was_held = self._cache.holds(obtained.key, obtained.token)
         is_dropped = self._cache.reject(obtained.key, obtained.token)
-        if self._store is not None and was_held and is_dropped:
-            self._store.drop(obtained.key, obtained.token)
+        if self.store is not None and was_held and is_dropped:
+            self.store.drop(obtained.key, obtained.token)
         return is_dropped
 
     def standing(self) -> Standing | None:
@@ -115,8 +110,8 @@ class TokenSource:
     def purge(self) -> None:
         """Drop them wherever they are: the next request gets a token that is new."""
         self.forget()
-        if self._store is not None:
-            self._store.forget(self._demand.key)
+        if self.store is not None:
+            self.store.forget(self._demand.key)
 
     def _use(self, spec: SourceSpec) -> None:
         self._spec = spec
@@ -138,7 +133,7 @@ class TokenSource:
         return cache_key(spec, proof_key=self.prover.thumbprint if spec.dpop else None)
 
     async def _ask(self, spec: SourceSpec) -> Token:
-        if self._store is None:
+        if self.store is None:
             return await self._ask_server(spec)
         key = self._key_of(spec)
         wanted = Wanted(
@@ -147,7 +142,7 @@ class TokenSource:
             timeout_seconds=spec.client.timeout_seconds,
             replacing=self._cache.last(key),
         )
-        return await self._store.token(wanted, partial(self._ask_server, spec))
+        return await self.store.token(wanted, partial(self._ask_server, spec))
 
     async def _ask_server(self, spec: SourceSpec) -> Token:
         self._asked_at = asyncio.get_running_loop().time()

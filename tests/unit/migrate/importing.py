@@ -13,9 +13,9 @@ from clientcreds_proxy.rules.decision import Arrival, Gate
 from clientcreds_proxy.rules.host import normalise
 from clientcreds_proxy.rules.model import Destination, RequestFacts, Rule, Scheme
 from clientcreds_proxy.rules.rulebook import RuleBook
-from clientcreds_proxy.tokens.client_auth import attempts
-from clientcreds_proxy.tokens.grant import encode
+from clientcreds_proxy.tokens.asking.grant import encode
 from clientcreds_proxy.tokens.model import SourceSpec
+from clientcreds_proxy.tokens.proof.client_auth import attempts
 
 HERE = Path(__file__).parent
 PORTS = {"http": 80, "https": 443}

@@ -10,7 +10,7 @@ from clientcreds_proxy.observe.log import AccessLine
 from clientcreds_proxy.observe.record import ATTENTION, RECENT_REQUESTS, Record
 from clientcreds_proxy.observe.status import Reload, Situation, Source, document, in_words
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.entry import Standing
+from clientcreds_proxy.tokens.keeping.entry import Standing
 from clientcreds_proxy.tokens.model import (
     ErrorAnswer,
     RedisSpec,

@@ -6,7 +6,7 @@ from typing import Any
 
 from clientcreds_proxy.errors import TokenFailure, TokenRejected
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.cache import Demand, TokenCache
+from clientcreds_proxy.tokens.keeping.cache import Demand, TokenCache
 from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, SourceEvent, SourceSpec, Token
 
 START = Instant(boot=1_000.0, wall=1_800_000_000.0)

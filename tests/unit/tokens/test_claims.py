@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.tokens.claims import (
+from clientcreds_proxy.tokens.claims.values import (
     ClaimSyntaxError,
     find,
     parse_claim,

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.tokens.claims import ClaimSyntaxError
-from clientcreds_proxy.tokens.expression import MAX_DEPTH, MAX_LENGTH, parse_expression
+from clientcreds_proxy.tokens.claims.expression import MAX_DEPTH, MAX_LENGTH, parse_expression
+from clientcreds_proxy.tokens.claims.values import ClaimSyntaxError
 
 ADA: dict[str, Any] = {
     "grp": "admin",

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc import jws
 
 from clientcreds_proxy.errors import TokenInvalid
-from clientcreds_proxy.tokens.claims import Claims
+from clientcreds_proxy.tokens.claims.values import Claims
 from clientcreds_proxy.tokens.verify.jwks import (
     ALGORITHMS,
     MAX_KEYS,

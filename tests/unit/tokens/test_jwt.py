@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from clientcreds_proxy.tokens.jwt import payload
+from clientcreds_proxy.tokens.claims.jwt import payload
 
 
 def encoded(text: bytes) -> str:

@@ -12,7 +12,7 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.answer import Answer, host_of, parse_answer
+from clientcreds_proxy.tokens.asking.answer import Answer, host_of, parse_answer
 from clientcreds_proxy.tokens.model import SourceSpec, Token, TokenResponse, described
 from tests.unit.tokens.making import START, a_spec
 

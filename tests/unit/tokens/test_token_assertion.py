@@ -10,8 +10,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.assertion import signed, signing_key
 from clientcreds_proxy.tokens.model import Assertion, SourceSpec
+from clientcreds_proxy.tokens.proof.assertion import signed, signing_key
 from tests.unit.tokens.making import a_spec
 from tests.unit.tokens.signing import KEYS, P256, Read, pem, read, verify
 

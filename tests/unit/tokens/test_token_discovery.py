@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenUnavailable
-from clientcreds_proxy.tokens.discovery import Discovery
-from clientcreds_proxy.tokens.metadata import Found, Metadata
 from clientcreds_proxy.tokens.model import Client, ClientTls, SourceSpec, SourceWarning, TokenRequest
+from clientcreds_proxy.tokens.server.discovery import Discovery
+from clientcreds_proxy.tokens.server.metadata import Found, Metadata
 from tests.unit.tokens.making import FakeClock, a_spec, settle
 
 pytestmark = pytest.mark.anyio

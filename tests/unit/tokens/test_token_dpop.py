@@ -2,8 +2,8 @@ import pytest
 from joserfc.jwk import ECKey
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens import dpop
-from clientcreds_proxy.tokens.prover import ORIGINS_MAX, Nonces, Prover
+from clientcreds_proxy.tokens.proof import dpop
+from clientcreds_proxy.tokens.proof.prover import ORIGINS_MAX, Nonces, Prover
 from tests.simulators.dpop import check, read
 from tests.unit.tokens.making import START, FakeClock
 

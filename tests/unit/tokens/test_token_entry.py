@@ -8,7 +8,7 @@ from clientcreds_proxy.errors import (
     TokenTimeout,
     TokenUnavailable,
 )
-from clientcreds_proxy.tokens.entry import NEVER_FETCHED, Entry, Standing, again, hold, later
+from clientcreds_proxy.tokens.keeping.entry import NEVER_FETCHED, Entry, Standing, again, hold, later
 from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, described
 from tests.unit.tokens.making import START, a_token, refused
 

@@ -20,10 +20,10 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Granted
 from clientcreds_proxy.tokens.fetch import HttpFetch
 from clientcreds_proxy.tokens.model import Client, ClientTls, SourceSpec, TokenRequest, described
-from clientcreds_proxy.tokens.session import CONTEXTS_KEPT, Sessions, retry_after
+from clientcreds_proxy.tokens.proof.client_auth import Granted
+from clientcreds_proxy.tokens.server.session import CONTEXTS_KEPT, Sessions, retry_after
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.unit.tokens.making import START, FakeClock, a_spec
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.tokens import hints
+from clientcreds_proxy.tokens.asking import hints
 from clientcreds_proxy.tokens.model import AssertionFile, ErrorAnswer
 from tests.unit.tokens.making import a_spec
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.key import cache_key
+from clientcreds_proxy.tokens.keeping.key import cache_key
 from clientcreds_proxy.tokens.model import (
     Assertion,
     AssertionFile,

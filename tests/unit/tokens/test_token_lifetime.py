@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from clientcreds_proxy.tokens.lifetime import jwt_expiry, lifetime
+from clientcreds_proxy.tokens.asking.lifetime import jwt_expiry, lifetime
 from clientcreds_proxy.tokens.model import Expiry, TokenResponse
 from tests.unit.tokens.making import START, a_spec
 

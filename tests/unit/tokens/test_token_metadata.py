@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from clientcreds_proxy.errors import TokenMalformed
-from clientcreds_proxy.tokens.endpoint import issuer
-from clientcreds_proxy.tokens.metadata import Metadata, kept_seconds, locations, read_metadata
+from clientcreds_proxy.tokens.server.endpoint import issuer
+from clientcreds_proxy.tokens.server.metadata import Metadata, kept_seconds, locations, read_metadata
 
 ISSUER = "https://idp.example.com/realms/main"
 OIDC, OAUTH = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"

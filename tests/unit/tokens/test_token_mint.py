@@ -6,10 +6,10 @@ import pytest
 
 from clientcreds_proxy.errors import SecretUnavailable, TokenRejected
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Attempt, attempts
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.mint import Mint
 from clientcreds_proxy.tokens.model import Assertion, AssertionFile, SourceSpec
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, attempts
+from clientcreds_proxy.tokens.proof.mint import Mint
 from tests.simulators.authorization_server import AuthorizationServer, Reply
 from tests.unit.tokens.making import FakeClock, a_spec
 from tests.unit.tokens.signing import P256, P384, pem, read, verify

@@ -4,9 +4,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Attempt, attempts, presents_certificate
-from clientcreds_proxy.tokens.grant import encode
+from clientcreds_proxy.tokens.asking.grant import encode
 from clientcreds_proxy.tokens.model import Assertion, SourceSpec, TokenRequest
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, attempts, presents_certificate
 from tests.unit.tokens.making import a_spec
 
 

@@ -11,11 +11,11 @@ from clientcreds_proxy.errors import (
     TokenUnavailable,
 )
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.cache import TokenCache
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted, attempts
 from clientcreds_proxy.tokens.clock import SystemClock
+from clientcreds_proxy.tokens.keeping.cache import TokenCache
 from clientcreds_proxy.tokens.model import Client, SourceEvent, SourceSpec
-from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Granted, attempts
+from clientcreds_proxy.tokens.proof.prover import Prover
 from clientcreds_proxy.tokens.source import TokenSource
 from tests.unit.tokens.making import FakeClock, a_spec, a_token, refused, settle
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from clientcreds_proxy.errors import TokenUnavailable
-from clientcreds_proxy.tokens.transport import transport_failure
+from clientcreds_proxy.tokens.server.transport import transport_failure
 
 
 def failure_of(cause: Exception, *, proxied: bool = False) -> TokenUnavailable:

@@ -18,7 +18,7 @@ from clientcreds_proxy.rules.model import Rule
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.clock import SystemClock
 from clientcreds_proxy.tokens.model import Client, ClientTls
-from clientcreds_proxy.tokens.session import Received, Request, Sessions
+from clientcreds_proxy.tokens.server.session import Received, Request, Sessions
 
 MOST = 5  # requests
 SECONDS = 15.0

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 
 from clientcreds_proxy.cli.doctor.finding import Finding, bad, good, left_out
 from clientcreds_proxy.errors import TokenFailure
-from clientcreds_proxy.tokens.answer import host_of
+from clientcreds_proxy.tokens.asking.answer import host_of
+from clientcreds_proxy.tokens.asking.hints import CLOCK_SECONDS
 from clientcreds_proxy.tokens.clock import SystemClock
-from clientcreds_proxy.tokens.discovery import Discovery
-from clientcreds_proxy.tokens.hints import CLOCK_SECONDS
-from clientcreds_proxy.tokens.look import HttpLook
 from clientcreds_proxy.tokens.model import SourceSpec, Token, described
 from clientcreds_proxy.tokens.remarks import remarks
-from clientcreds_proxy.tokens.session import Received, Request, Sessions
+from clientcreds_proxy.tokens.server.discovery import Discovery
+from clientcreds_proxy.tokens.server.look import HttpLook
+from clientcreds_proxy.tokens.server.session import Received, Request, Sessions
 from clientcreds_proxy.tokens.source import TokenSource
 
 MAX_BYTES = 1024 * 1024

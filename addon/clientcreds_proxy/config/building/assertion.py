@@ -5,8 +5,8 @@ from clientcreds_proxy.config.building.place import Place
 from clientcreds_proxy.config.building.signing_key import PassphraseError, SigningKey, read_signing_key
 from clientcreds_proxy.config.keys.model_source import Assertion as Keys
 from clientcreds_proxy.config.keys.model_source import TokenSource
-from clientcreds_proxy.tokens.assertion import SHORTEST_SECRET
 from clientcreds_proxy.tokens.model import Assertion, AssertionFile, ClientAuth
+from clientcreds_proxy.tokens.proof.assertion import SHORTEST_SECRET
 
 LONG_SECONDS = 300
 _OF_THE_PRIVATE_KEY = ("key", "passphrase", "certificate", "file")

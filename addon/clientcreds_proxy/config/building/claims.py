@@ -2,7 +2,7 @@
 
 from clientcreds_proxy.config.building.place import Place
 from clientcreds_proxy.config.keys import model as keys
-from clientcreds_proxy.tokens.expression import parse_expression
+from clientcreds_proxy.tokens.claims.expression import parse_expression
 
 ABOUT_CLAIMS = ("claims", "forward_headers", "username_claim")
 # Contains on a text is a substring: https://api.example.com is inside https://api.example.com.evil.test

@@ -16,8 +16,8 @@ from clientcreds_proxy.rules.clients import parse_client
 from clientcreds_proxy.rules.host import is_loopback
 from clientcreds_proxy.rules.model import Attach, ClientList, Match, Rule
 from clientcreds_proxy.rules.pattern import HostPattern, parse_host, parse_path
-from clientcreds_proxy.tokens.claims import parse_claim
-from clientcreds_proxy.tokens.expression import parse_expression
+from clientcreds_proxy.tokens.claims.expression import parse_expression
+from clientcreds_proxy.tokens.claims.values import parse_claim
 
 
 def build_rule(

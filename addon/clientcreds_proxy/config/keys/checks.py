@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from clientcreds_proxy.rules.clients import parse_client
 from clientcreds_proxy.rules.host import is_loopback, normalise, split_host_port
 from clientcreds_proxy.rules.pattern import PatternError, parse_host, parse_path
-from clientcreds_proxy.tokens import endpoint as urls
-from clientcreds_proxy.tokens.claims import ClaimSyntaxError, parse_claim
-from clientcreds_proxy.tokens.expression import parse_expression
+from clientcreds_proxy.tokens.claims.expression import parse_expression
+from clientcreds_proxy.tokens.claims.values import ClaimSyntaxError, parse_claim
+from clientcreds_proxy.tokens.server import endpoint as urls
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2

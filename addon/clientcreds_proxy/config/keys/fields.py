@@ -20,8 +20,8 @@ from clientcreds_proxy.config.building.pem import PemFiles
 from clientcreds_proxy.config.keys import checks
 from clientcreds_proxy.config.preset import NAMES
 from clientcreds_proxy.martian.problem import nearest
-from clientcreds_proxy.tokens import endpoint
 from clientcreds_proxy.tokens.model import Place
+from clientcreds_proxy.tokens.server import endpoint
 
 
 class OneOrMany:

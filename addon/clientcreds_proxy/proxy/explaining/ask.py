@@ -14,7 +14,7 @@ from clientcreds_proxy.proxy.explaining.explain import Explanation, explain
 from clientcreds_proxy.proxy.explaining.imagined import Imagined
 from clientcreds_proxy.proxy.house.house import House
 from clientcreds_proxy.proxy.serving.start import Manner
-from clientcreds_proxy.tokens.client_auth import Granted
+from clientcreds_proxy.tokens.proof.client_auth import Granted
 
 
 def ask(path: Path, imagined: Imagined) -> Explanation:

@@ -16,7 +16,7 @@ from clientcreds_proxy.proxy.request.modify import DPOP
 from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.claims import path_text
+from clientcreds_proxy.tokens.claims.values import path_text
 
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from clientcreds_proxy.proxy.house.policy import Policy
 from clientcreds_proxy.rules.decision import Decision
-from clientcreds_proxy.tokens.claims import path_text
+from clientcreds_proxy.tokens.claims.values import path_text
 
 
 def undecided(policy: Policy, decision: Decision) -> Iterator[str]:

@@ -11,16 +11,16 @@ from clientcreds_proxy.proxy.house.policy import Policy, wants_proxy_credentials
 from clientcreds_proxy.proxy.house.stores import Stores
 from clientcreds_proxy.rules.decision import Gate
 from clientcreds_proxy.rules.rulebook import RuleBook
-from clientcreds_proxy.tokens.cache import TokenCache
 from clientcreds_proxy.tokens.callers import Callers, SameWay
 from clientcreds_proxy.tokens.clock import SystemClock
-from clientcreds_proxy.tokens.discovery import Discovery
 from clientcreds_proxy.tokens.fetch import HttpFetch
-from clientcreds_proxy.tokens.look import HttpLook
+from clientcreds_proxy.tokens.keeping.cache import TokenCache
 from clientcreds_proxy.tokens.model import Observer, SourceSpec, Warn
-from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.proof.prover import Prover
 from clientcreds_proxy.tokens.remarks import Remarking
-from clientcreds_proxy.tokens.session import Sessions
+from clientcreds_proxy.tokens.server.discovery import Discovery
+from clientcreds_proxy.tokens.server.look import HttpLook
+from clientcreds_proxy.tokens.server.session import Sessions
 from clientcreds_proxy.tokens.source import Fetch, Reread, TokenSource
 from clientcreds_proxy.tokens.stores.store import StoreEvent
 from clientcreds_proxy.tokens.verify.keys import Keys

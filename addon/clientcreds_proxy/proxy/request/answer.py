@@ -13,7 +13,7 @@ from clientcreds_proxy.proxy.request.credential import check_claims
 from clientcreds_proxy.proxy.request.passage import Passage
 from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.dpop import asks_for_nonce
+from clientcreds_proxy.tokens.proof.dpop import asks_for_nonce
 
 CACHING = ("cache-control", "expires", "pragma")
 

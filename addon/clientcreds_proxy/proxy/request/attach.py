@@ -17,8 +17,8 @@ from clientcreds_proxy.proxy.request.passage import Passage
 from clientcreds_proxy.rules.decision import Decision
 from clientcreds_proxy.rules.host import normalise, split_host_port
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.claims import find, text_of
-from clientcreds_proxy.tokens.prover import Prover
+from clientcreds_proxy.tokens.claims.values import find, text_of
+from clientcreds_proxy.tokens.proof.prover import Prover
 
 MEANT_FOR_US = ("Proxy-Authorization", "Proxy-Connection")
 _PLACEHOLDER = PREFIX.encode()

@@ -18,7 +18,7 @@ from clientcreds_proxy.rules.decision import Arrival, Decision, Finding
 from clientcreds_proxy.rules.model import Destination
 from clientcreds_proxy.rules.path import path_of
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.claims import find, text_of
+from clientcreds_proxy.tokens.claims.values import find, text_of
 from clientcreds_proxy.tokens.credentials import Credentials, shown
 from clientcreds_proxy.tokens.model import Obtained
 from clientcreds_proxy.tokens.source import TokenSource

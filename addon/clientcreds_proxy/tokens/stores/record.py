@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.entry import later
+from clientcreds_proxy.tokens.keeping.entry import later
 from clientcreds_proxy.tokens.model import Instant, Token
 
 VERSION = b"\x01"

@@ -22,9 +22,9 @@ from redis.asyncio.sentinel import (
 from redis.backoff import NoBackoff
 
 from clientcreds_proxy.tokens.model import RedisSpec
+from clientcreds_proxy.tokens.server.transport import tls_context
 from clientcreds_proxy.tokens.stores.backend import Busy, Found, Locked, StoreDown
 from clientcreds_proxy.tokens.stores.redis_words import in_words
-from clientcreds_proxy.tokens.transport import tls_context
 
 CONNECTIONS = 16  # a node; more than `reach.AT_A_TIME` asks for
 SOCKET_SECONDS = 1.0  # a backstop: `reach.py` waits less

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clientcreds_proxy.tokens.entry import hold, past
+from clientcreds_proxy.tokens.keeping.entry import hold, past
 from clientcreds_proxy.tokens.model import Clock, Token
 from clientcreds_proxy.tokens.stores.backend import Busy
 

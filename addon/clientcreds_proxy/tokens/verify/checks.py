@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from clientcreds_proxy.errors import TokenInvalid
-from clientcreds_proxy.tokens.claims import Claims
-from clientcreds_proxy.tokens.lifetime import number
+from clientcreds_proxy.tokens.asking.lifetime import number
+from clientcreds_proxy.tokens.claims.values import Claims
 from clientcreds_proxy.tokens.model import SourceSpec, Token, Verify
 
 

@@ -18,8 +18,8 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from clientcreds_proxy.errors import TokenInvalid
-from clientcreds_proxy.tokens.claims import Claims
-from clientcreds_proxy.tokens.jwt import claims_in
+from clientcreds_proxy.tokens.claims.jwt import claims_in
+from clientcreds_proxy.tokens.claims.values import Claims
 
 MAX_KEYS = 100  # of one document
 SHORTEST_RSA_KEY = 2048  # bits (RFC 7518 §3.3)

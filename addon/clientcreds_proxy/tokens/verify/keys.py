@@ -11,9 +11,9 @@ from typing import Protocol
 
 from clientcreds_proxy.errors import TokenFailure, TokenInvalid
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.discovery import CLOSE_SECONDS, LONG_AGO
-from clientcreds_proxy.tokens.entry import later, past
+from clientcreds_proxy.tokens.keeping.entry import later, past
 from clientcreds_proxy.tokens.model import Client, ClientTls, Clock, Instant, SourceSpec, SourceWarning, Warn
+from clientcreds_proxy.tokens.server.discovery import CLOSE_SECONDS, LONG_AGO
 from clientcreds_proxy.tokens.verify.jwks import KeySet, PublicKey, SignatureHeader
 
 AGAIN_SECONDS = 30.0

@@ -3,10 +3,10 @@
 from functools import partial
 
 from clientcreds_proxy.errors import TokenInvalid, TokenUnavailable
-from clientcreds_proxy.tokens.answer import host_of
-from clientcreds_proxy.tokens.metadata import MAX_BYTES, kept_seconds
+from clientcreds_proxy.tokens.asking.answer import host_of
 from clientcreds_proxy.tokens.model import Client
-from clientcreds_proxy.tokens.session import Request, Session, Sessions
+from clientcreds_proxy.tokens.server.metadata import MAX_BYTES, kept_seconds
+from clientcreds_proxy.tokens.server.session import Request, Session, Sessions
 from clientcreds_proxy.tokens.verify.jwks import read_keys
 from clientcreds_proxy.tokens.verify.keys import FoundKeys
 

@@ -11,13 +11,13 @@ from functools import partial
 from urllib.parse import urlencode
 
 from clientcreds_proxy.errors import TokenBackoff, TokenInvalid, TokenMalformed, TokenUnavailable
-from clientcreds_proxy.tokens.answer import MAX_BYTES, host_of
-from clientcreds_proxy.tokens.claims import Claims
-from clientcreds_proxy.tokens.client_auth import Attempt, Granted, authorization, body_credentials
-from clientcreds_proxy.tokens.discovery import Discovery
-from clientcreds_proxy.tokens.mint import Mint
+from clientcreds_proxy.tokens.asking.answer import MAX_BYTES, host_of
+from clientcreds_proxy.tokens.claims.values import Claims
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token, Verify
-from clientcreds_proxy.tokens.session import Request, Session
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Granted, authorization, body_credentials
+from clientcreds_proxy.tokens.proof.mint import Mint
+from clientcreds_proxy.tokens.server.discovery import Discovery
+from clientcreds_proxy.tokens.server.session import Request, Session
 from clientcreds_proxy.tokens.verify.checks import check_introspected, check_jwt, check_opaque
 from clientcreds_proxy.tokens.verify.jwks import signature_header, verified
 from clientcreds_proxy.tokens.verify.keys import Keys

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from clientcreds_proxy.tokens.claims import (
+from clientcreds_proxy.tokens.claims.values import (
     ClaimPath,
     Claims,
     ClaimSyntaxError,

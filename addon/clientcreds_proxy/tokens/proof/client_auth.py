@@ -1,6 +1,7 @@
 """How a client proves itself at the token endpoint (RFC 6749 §2.3): which ways to try, and in which order.
 
-Not in it: signing (`assertion.py`), sending (`fetch.py`), and remembering what worked (`source.py`).
+Not in it: signing (`assertion.py`), sending (`tokens/fetch.py`), and remembering what worked
+(`tokens/source.py`).
 """
 
 import base64

@@ -5,8 +5,8 @@ import re
 from datetime import UTC, datetime  # noqa: TID251 - reads a date that the server wrote, never the clock
 from typing import Any
 
-from clientcreds_proxy.tokens.document import Document, find
-from clientcreds_proxy.tokens.jwt import payload
+from clientcreds_proxy.tokens.asking.document import Document, find
+from clientcreds_proxy.tokens.claims.jwt import payload
 from clientcreds_proxy.tokens.model import Instant, SourceSpec
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")  # no `3_600`, no digits of other scripts

@@ -3,10 +3,10 @@
 from functools import partial
 
 from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenUnavailable
-from clientcreds_proxy.tokens.answer import backoff_seconds, host_of
-from clientcreds_proxy.tokens.metadata import MAX_BYTES, Found, kept_seconds, locations, read_metadata
+from clientcreds_proxy.tokens.asking.answer import backoff_seconds, host_of
 from clientcreds_proxy.tokens.model import Client
-from clientcreds_proxy.tokens.session import Received, Request, Session, Sessions
+from clientcreds_proxy.tokens.server.metadata import MAX_BYTES, Found, kept_seconds, locations, read_metadata
+from clientcreds_proxy.tokens.server.session import Received, Request, Session, Sessions
 
 HEADERS = (("Accept", "application/json"), ("Accept-Encoding", "identity"), ("User-Agent", "clientcreds"))
 

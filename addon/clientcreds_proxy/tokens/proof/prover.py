@@ -10,8 +10,8 @@ from functools import cached_property
 from joserfc.jwk import ECKey
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens import dpop
 from clientcreds_proxy.tokens.model import Clock
+from clientcreds_proxy.tokens.proof import dpop
 
 ORIGINS_MAX = 256  # a rule for `**.example.com` may meet any number of them
 

@@ -11,10 +11,8 @@ from typing import Protocol
 
 from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenUnavailable
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.answer import host_of
-from clientcreds_proxy.tokens.client_auth import presents_certificate
-from clientcreds_proxy.tokens.entry import again, later, past
-from clientcreds_proxy.tokens.metadata import Found, Metadata
+from clientcreds_proxy.tokens.asking.answer import host_of
+from clientcreds_proxy.tokens.keeping.entry import again, later, past
 from clientcreds_proxy.tokens.model import (
     Client,
     ClientTls,
@@ -25,6 +23,8 @@ from clientcreds_proxy.tokens.model import (
     SourceWarning,
     Warn,
 )
+from clientcreds_proxy.tokens.proof.client_auth import presents_certificate
+from clientcreds_proxy.tokens.server.metadata import Found, Metadata
 
 RETRY_SECONDS = 60.0  # after a failed look, where older metadata serves on, and before one is doubted
 CLOSE_SECONDS = 2.0

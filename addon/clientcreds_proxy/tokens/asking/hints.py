@@ -1,7 +1,7 @@
 """What whoever runs the proxy may try after a failed token request: one line for the log.
 
 Never in the answer to an app. What a server says is a code; what it means at which provider stands in tables.
-Not in it: connections that fail (`transport.py`).
+Not in it: connections that fail (`tokens/server/transport.py`).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""The token request as bytes (RFC 6749 §4.4.2). Not in it: sending (`fetch.py`), the answer (`answer.py`)."""
+"""The token request as bytes (RFC 6749 §4.4.2).
+
+Not in it: sending (`tokens/fetch.py`), the answer (`answer.py`).
+"""
 
 import json
 from collections.abc import Iterator
@@ -6,8 +9,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.client_auth import Attempt, authorization, body_credentials
 from clientcreds_proxy.tokens.model import SourceSpec
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, authorization, body_credentials
 
 Headers = tuple[tuple[str, str], ...]
 

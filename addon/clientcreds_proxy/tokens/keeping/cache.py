@@ -2,7 +2,7 @@
 
 A flight (the fetch) belongs to the cache; whoever waits holds a future of their own, so that a waiter
 that goes away takes nothing with it. Between reading an entry and changing it nothing is awaited: that is
-the only lock. Not in it: the numbers (`entry.py`) and the network (`fetch.py`).
+the only lock. Not in it: the numbers (`entry.py`) and the network (`tokens/fetch.py`).
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from clientcreds_proxy.errors import InternalError, Refusal, ShuttingDown, TokenFailure
-from clientcreds_proxy.tokens.entry import Entry, Standing, again
+from clientcreds_proxy.tokens.keeping.entry import Entry, Standing, again
 from clientcreds_proxy.tokens.model import Clock, Observer, SourceEvent, Token
 
 CLOSE_SECONDS = 2.0  # for cancelled flights to close their connections

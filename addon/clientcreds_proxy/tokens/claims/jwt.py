@@ -3,7 +3,7 @@
 import base64
 import json
 
-from clientcreds_proxy.tokens.claims import Claims
+from clientcreds_proxy.tokens.claims.values import Claims
 
 
 def payload(token: str) -> Claims | None:

@@ -1,6 +1,6 @@
 """What a token says about itself: claims, found by their path, and as text.
 
-Not in it: expressions on claims (`expression.py`), and whether claims can be believed (`verify/`).
+Not in it: expressions on claims (`expression.py`), and whether claims can be believed (`tokens/verify/`).
 """
 
 import json

@@ -12,12 +12,12 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenRejected, TokenUnavailable
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens import hints
-from clientcreds_proxy.tokens.client_auth import Attempt, Way, authorization
-from clientcreds_proxy.tokens.document import Document, UnreadableError, find, last_member, read
-from clientcreds_proxy.tokens.jwt import payload
-from clientcreds_proxy.tokens.lifetime import lifetime
+from clientcreds_proxy.tokens.asking import hints
+from clientcreds_proxy.tokens.asking.document import Document, UnreadableError, find, last_member, read
+from clientcreds_proxy.tokens.asking.lifetime import lifetime
+from clientcreds_proxy.tokens.claims.jwt import payload
 from clientcreds_proxy.tokens.model import ErrorAnswer, Instant, SourceSpec, Token
+from clientcreds_proxy.tokens.proof.client_auth import Attempt, Way, authorization
 
 RETRY_AFTER_MAX_SECONDS = 300.0  # a server that asks for an hour is asked again sooner
 MAX_BYTES = 1 << 20  # KrakenD's (golang/oauth2) limit too

@@ -1,7 +1,7 @@
 """The proof that whoever sends a request holds the key that its token is bound to (RFC 9449 §4).
 
 Pure: key, moment and randomness are arguments. Not in it: which nonce a server wants (`prover.py`), and when
-a proof is made (`fetch.py`, `proxy/inside/wire.py`).
+a proof is made (`tokens/fetch.py`, `proxy/inside/wire.py`).
 """
 
 import base64

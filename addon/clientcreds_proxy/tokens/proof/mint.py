@@ -10,9 +10,9 @@ from pathlib import Path
 
 from clientcreds_proxy.errors import SecretUnavailable
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.assertion import JTI_BYTES, SigningKey, signed, signing_key
-from clientcreds_proxy.tokens.client_auth import Attempt
 from clientcreds_proxy.tokens.model import Assertion, AssertionFile, Clock, SourceSpec
+from clientcreds_proxy.tokens.proof.assertion import JTI_BYTES, SigningKey, signed, signing_key
+from clientcreds_proxy.tokens.proof.client_auth import Attempt
 
 MAX_BYTES = 64 * 1024
 _WAYS = ("jwt", "jwt_without_kid")

@@ -1,6 +1,6 @@
 """What an authorization server says about itself (RFC 8414, OpenID Connect Discovery 1.0).
 
-Pure: where the document lies, what must be in it, how long it may be kept. Not in it: fetching (`fetch.py`),
+Pure: where the document lies, what must be in it, how long it may be kept. Not in it: fetching (`look.py`),
 keeping (`discovery.py`). Of all its members only those that a token request needs are read; a
 `signed_metadata` is not looked at.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clientcreds_proxy.errors import TokenMalformed
-from clientcreds_proxy.tokens.endpoint import token_url
+from clientcreds_proxy.tokens.server.endpoint import token_url
 
 MAX_BYTES = 256 * 1024
 KEPT_MIN_SECONDS = 300.0

@@ -1,7 +1,7 @@
 """HTTP with authorization servers, for the length of one fetch: bounded in time, size and patience.
 
-No redirect is followed, no cookie kept, no environment proxy used. Not in it: what is asked (`fetch.py`,
-`look.py`).
+No redirect is followed, no cookie kept, no environment proxy used. Not in it: what is asked
+(`tokens/fetch.py`, `look.py`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import stamina
 from clientcreds_proxy.errors import TokenBackoff, TokenMalformed, TokenTimeout, TokenUnavailable
 from clientcreds_proxy.rules.host import normalise
 from clientcreds_proxy.tokens.model import Client, ClientTls, Clock
-from clientcreds_proxy.tokens.transport import tls_context, transport_failure
+from clientcreds_proxy.tokens.server.transport import tls_context, transport_failure
 
 CONTEXTS_KEPT = 64
 FIRST_WAIT_SECONDS = 0.25  # before a retry at most, doubling; each wait is a random part of it (full jitter)

@@ -1,0 +1,1 @@
+"""The token request and its answer, as bytes and as values."""

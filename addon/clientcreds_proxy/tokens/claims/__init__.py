@@ -1,0 +1,1 @@
+"""What a token says about itself, and conditions on it."""
