@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clientcreds_proxy.cli import clients, trust
+from clientcreds_proxy.cli.clients import table, trust
 from clientcreds_proxy.cli.doctor.finding import Finding
 from clientcreds_proxy.observe import runtime
 from clientcreds_proxy.proxy.serving.authority import ca_certificate
@@ -61,7 +61,7 @@ def led(world: World, port: int) -> dict[str, str]:
     ca = ca_certificate(str(world.folder.parent / "confdir"))
     files = trust.write_files(world.folder / "ca", trust.bundle(ca, {}), {"HOME": str(world.folder)})
     own = {"SECRET": "s3cr3t", "PATH": install(world.folder)}
-    return own | clients.variables(clients.Address(port=port), files, hidden=(), own=own)
+    return own | table.variables(table.Address(port=port), files, hidden=(), own=own)
 
 
 async def failing(world: World) -> list[Finding]:

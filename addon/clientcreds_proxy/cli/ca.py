@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from clientcreds_proxy.cli import trust
+from clientcreds_proxy.cli.clients import trust
 from clientcreds_proxy.cli.options import Decorator, unused_config_option
 from clientcreds_proxy.errors import ClientcredsError
 

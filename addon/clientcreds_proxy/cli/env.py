@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from clientcreds_proxy.cli import clients, no_proxy, shells, trust
 from clientcreds_proxy.cli.ca import bundle, confdir_option, or_exit
+from clientcreds_proxy.cli.clients import no_proxy, shells, table, trust
 from clientcreds_proxy.cli.options import config_option, json_option
 from clientcreds_proxy.cli.running import NotRunning, choose
 from clientcreds_proxy.config.find import find
@@ -74,17 +74,17 @@ def env(  # noqa: PLR0913 - click gives an argument for each option
     config = config or before
     address = address_of(port, proxy)
     if proxy is None and (running := _running(port, config)):
-        address, config = clients.Address(port=port or running.ports[0]), running.config
+        address, config = table.Address(port=port or running.ports[0]), running.config
     environ = {} if shell in _ELSEWHERE else dict(os.environ)
     found = bundle(confdir)
     folder = Path(files).absolute() if files else trust.cache_folder(os.environ)
     written = or_exit(lambda: trust.write_files(folder, found, environ, shared=files is not None))
     hidden = _hidden(environ, config)
     if shell == "java":
-        options = clients.java_options(address, written, hidden)
+        options = table.java_options(address, written, hidden)
         click.echo("\n".join([json.dumps(options)] if as_json else shells.argument_lines(options)))
         return
-    variables = clients.variables(address, written, hidden=hidden, own=environ)
+    variables = table.variables(address, written, hidden=hidden, own=environ)
     lines = [json.dumps(variables, indent=2)] if as_json else shells.written(shell, variables)
     click.echo("\n".join(lines))
     if note := _NOTES.get(shell):
@@ -104,10 +104,10 @@ _NOTES = {
 }
 
 
-def address_of(port: int | None, proxy: str | None) -> clients.Address:
+def address_of(port: int | None, proxy: str | None) -> table.Address:
     """What --port and --proxy name; a UsageError for what is no http:// URL."""
     if proxy is None:
-        return clients.Address(port=port or 8080)
+        return table.Address(port=port or 8080)
     if port is not None:
         raise click.UsageError("name the proxy once: with --port or with --proxy")
     try:
@@ -118,7 +118,7 @@ def address_of(port: int | None, proxy: str | None) -> clients.Address:
     if url.scheme != "http" or not url.hostname or url.path not in ("", "/") or url.query:
         raise click.UsageError("--proxy: expected http://HOST:PORT")
     login = url.netloc.rpartition("@")[0]
-    return clients.Address(host=url.hostname, port=named or 80, login=login)
+    return table.Address(host=url.hostname, port=named or 80, login=login)
 
 
 def _running(port: int | None, config: str | None) -> Running | None:

@@ -13,7 +13,7 @@ from clientcreds_proxy.cli.doctor.command import doctor
 from clientcreds_proxy.cli.env import env
 from clientcreds_proxy.cli.explain import explain
 from clientcreds_proxy.cli.import_ import import_
-from clientcreds_proxy.cli.init import init
+from clientcreds_proxy.cli.init.command import init
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.run import run
 from clientcreds_proxy.cli.schema import schema

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from clientcreds_proxy.cli import clients
 from clientcreds_proxy.cli.ca import confdir_option
-from clientcreds_proxy.cli.child import Known, environment
+from clientcreds_proxy.cli.clients import table
+from clientcreds_proxy.cli.clients.child import Known, environment
 from clientcreds_proxy.cli.command import Attendant, CannotRun
 from clientcreds_proxy.cli.env import address_of
 from clientcreds_proxy.cli.options import config_option
@@ -51,7 +51,7 @@ class Wanted:
 
     words: tuple[str, ...]
     config: str | None
-    running: clients.Address | None  # a proxy that is there already
+    running: table.Address | None  # a proxy that is there already
     confdir: str | None
     settings: tuple[str, ...]
     log_to: TextIO
@@ -145,12 +145,12 @@ async def _with_a_proxy(wanted: Wanted, attendant: Attendant) -> int:
         _warn_of_parent(wanted, os.environ)
         config = proxy.config
         known = Known(rules=config.rules, variables=config.variables, config=config)
-        address = clients.Address(port=proxy.port)
+        address = table.Address(port=proxy.port)
         with environment(address, known, ca=ca_certificate(proxy.confdir), warn=wanted.warn) as environ:
             return await attendant.run(wanted.words, environ)
 
 
-async def _through(proxy: clients.Address, wanted: Wanted, attendant: Attendant) -> int:
+async def _through(proxy: table.Address, wanted: Wanted, attendant: Attendant) -> int:
     from clientcreds_proxy.proxy.serving.authority import ca_certificate  # noqa: PLC0415 - mitmproxy is slow to import
 
     try:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 from click.testing import Result
 
-from clientcreds_proxy.cli.first_config import default_name, default_secret
+from clientcreds_proxy.cli.init.text import default_name, default_secret
 from clientcreds_proxy.config.load import Config, load
 from clientcreds_proxy.config.preset import NAMES, preset
 from clientcreds_proxy.secret import Secret

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from clientcreds_proxy.cli.clients import (
+from clientcreds_proxy.cli.clients.table import (
     Address,
     Files,
     java_options,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from clientcreds_proxy.cli.keep_secret import without_secrets
+from clientcreds_proxy.cli.clients.keep_secret import without_secrets
 from clientcreds_proxy.config.load import Config, load
 
 CONFIG = """

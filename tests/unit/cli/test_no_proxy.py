@@ -1,6 +1,13 @@
 import pytest
 
-from clientcreds_proxy.cli.no_proxy import completed, entries, for_java, hidden_rules, hides, rules_loopback
+from clientcreds_proxy.cli.clients.no_proxy import (
+    completed,
+    entries,
+    for_java,
+    hidden_rules,
+    hides,
+    rules_loopback,
+)
 from clientcreds_proxy.rules.model import Match, Rule
 from clientcreds_proxy.rules.pattern import parse_host
 

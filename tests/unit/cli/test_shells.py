@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clientcreds_proxy.cli.shells import argument_lines, written
+from clientcreds_proxy.cli.clients.shells import argument_lines, written
 
 VARIABLES = {
     "A": "http://127.0.0.1:8080",

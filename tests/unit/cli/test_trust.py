@@ -7,7 +7,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from clientcreds_proxy.cli import trust
+from clientcreds_proxy.cli.clients import trust
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from clientcreds_proxy.cli import no_proxy
+from clientcreds_proxy.cli.clients import no_proxy
 from clientcreds_proxy.cli.doctor.finding import Finding, bad, good
 from clientcreds_proxy.cli.doctor.patient import Patient
 from clientcreds_proxy.rules.host import is_loopback

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clientcreds_proxy.cli.clients import Address
+from clientcreds_proxy.cli.clients.table import Address
 from clientcreds_proxy.config.load import Config
 from clientcreds_proxy.observe.runtime import Running
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import certifi
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
-from clientcreds_proxy.cli import trust
+from clientcreds_proxy.cli.clients import trust
 from clientcreds_proxy.cli.doctor.environment import is_ours, leads_here
 from clientcreds_proxy.cli.doctor.finding import Finding, bad, good, left_out
 from clientcreds_proxy.cli.doctor.patient import Patient

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clientcreds_proxy.cli import clients, no_proxy, trust
-from clientcreds_proxy.cli.keep_secret import without_secrets
+from clientcreds_proxy.cli.clients import no_proxy, table, trust
+from clientcreds_proxy.cli.clients.keep_secret import without_secrets
 from clientcreds_proxy.config.load import Config
 from clientcreds_proxy.observe import runtime
 from clientcreds_proxy.rules.model import Rule
@@ -28,7 +28,7 @@ class Known:
 
 @contextmanager
 def environment(
-    proxy: clients.Address, known: Known, *, ca: Path, warn: Callable[[str], None]
+    proxy: table.Address, known: Known, *, ca: Path, warn: Callable[[str], None]
 ) -> Iterator[dict[str, str]]:
     """This process's environment, led to the proxy and without secrets; its files are removed at the end."""
     own = without_secrets(os.environ, known.variables, known.config)
@@ -40,7 +40,7 @@ def environment(
         warn(f"{entry} in NO_PROXY hides the host of rule {rule}: requests to it get no token")
     with _folder() as folder:
         files = trust.write_files(folder, bundle, own)
-        yield {**own, **clients.variables(proxy, files, hidden=hidden, own=own)}
+        yield {**own, **table.variables(proxy, files, hidden=hidden, own=own)}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clientcreds_proxy.cli import no_proxy
+from clientcreds_proxy.cli.clients import no_proxy
 
 # These replace a client's own trust store (the last one adds to it). OpenSSL's own comes first: Go, urllib,
 # httpx and .NET read it.

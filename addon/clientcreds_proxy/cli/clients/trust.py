@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 
-from clientcreds_proxy.cli.clients import CA_VARIABLES, Files
+from clientcreds_proxy.cli.clients.table import CA_VARIABLES, Files
 
 BUNDLE, TRUSTSTORE, WGETRC = "bundle.pem", "truststore.p12", "wgetrc"
 TRUSTSTORE_PASSWORD = "changeit"  # as Java's own has; it holds certificates, which are no secret

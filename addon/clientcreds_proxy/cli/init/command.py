@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from clientcreds_proxy.cli import init_answers as read
-from clientcreds_proxy.cli.first_config import Answers, default_name, default_secret, problems_of, text_of
+from clientcreds_proxy.cli.init import answers as read
+from clientcreds_proxy.cli.init.text import Answers, default_name, default_secret, problems_of, text_of
 from clientcreds_proxy.cli.options import config_option
 from clientcreds_proxy.cli.token_ import test_source
 from clientcreds_proxy.config.preset import NAMES, preset

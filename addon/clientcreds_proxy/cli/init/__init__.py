@@ -1,0 +1,1 @@
+"""`clientcreds init`: a first configuration, out of a few answers."""
