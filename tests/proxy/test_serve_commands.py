@@ -99,6 +99,8 @@ async def test_web_attaches_tokens_and_serves_its_page(
     ):
         answer = await client.get(f"http://localhost:{api.port}/")
         flows = await browser.get(f"http://127.0.0.1:{port}/flows?token=made-up")
+        content = f"/flows/{flows.json()[0]['id']}/response/content.data?token=made-up"
+        body = await browser.get(f"http://127.0.0.1:{port}{content}")
         proxy.process.terminate()
         code = await asyncio.wait_for(proxy.process.wait(), PATIENCE)
 
@@ -106,6 +108,7 @@ async def test_web_attaches_tokens_and_serves_its_page(
     assert api.tokens == ["Bearer t1"]
     assert "clientcreds rule=api token_source=idp token=fetched" in flows.text
     assert "t1" not in flows.text
+    assert body.content == answer.content != b""
     assert code == 0
     assert "Traceback" not in proxy.output
 

@@ -19,3 +19,4 @@ class WebMaster(OwnMaster, web.master.WebMaster):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.prepare()
+        self.options.update(store_streamed_bodies=True)  # or its page has no body of a ruled request
