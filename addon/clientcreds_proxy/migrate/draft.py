@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from clientcreds_proxy.migrate.at import At
 from clientcreds_proxy.migrate.notes import Notes
 from clientcreds_proxy.migrate.vault import Reference, Vault, slug
+from clientcreds_proxy.rules.host import is_loopback, split_host_port
 
 type Value = str | int | float | bool | Reference | list[Value] | dict[str, Value] | None
 
@@ -41,6 +42,18 @@ class Match:
     paths: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     query: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether all its hosts are this machine: what goes there unencrypted is exposed to nobody."""
+        return all(_is_loopback(host) for host in self.hosts)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return is_loopback(split_host_port(host)[0])
+    except ValueError:
+        return False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -32,11 +32,11 @@ def arrival_of(flow: http.HTTPFlow) -> Arrival:
         client_address=client_address(flow.client_conn),
         client_user=proxy_user(flow),
         upstream_verified=upstream_is_verified(),
-        stays_here=_stays_here(flow.client_conn),
+        stays_here=stays_here(flow.client_conn),
     )
 
 
-def _stays_here(client: connection.Client) -> bool:
+def stays_here(client: connection.Client) -> bool:
     """Whether a loopback destination is this machine's: a proxy on another one would take it for its own."""
     mode = client.proxy_mode
     return not isinstance(mode, mode_specs.UpstreamMode) or is_loopback(mode.address[0])

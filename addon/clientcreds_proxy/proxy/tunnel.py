@@ -13,10 +13,11 @@ from clientcreds_proxy.proxy.facts import (
     destination_is_named,
     normal_or_nowhere,
     proxy_user,
+    stays_here,
     upstream_is_verified,
 )
 from clientcreds_proxy.proxy.house.policy import Policy
-from clientcreds_proxy.rules.host import is_loopback
+from clientcreds_proxy.rules.decision import is_vouched_for
 from clientcreds_proxy.tokens.credentials import Credentials, shown
 
 
@@ -60,7 +61,8 @@ def admit_connect(flow: http.HTTPFlow, policy: Policy) -> None:
     flow.request.headers.pop("Proxy-Authorization", None)
     host, port = normal_or_nowhere(flow.request.host), flow.request.port
     policy.gate.admit_connection(host, port, address=client_address(flow.client_conn), user=user)
-    if policy.covers(host, port) and not (upstream_is_verified() or is_loopback(host)):
+    verified, is_here = upstream_is_verified(), stays_here(flow.client_conn)
+    if policy.covers(host, port) and not is_vouched_for(host, verified=verified, stays_here=is_here):
         # The requests inside will be refused. An answer of our own keeps mitmproxy from connecting before.
         flow.response = http.Response.make(200)
         flow.response.headers.clear()

@@ -140,7 +140,14 @@ def _credential(rule: Rule, arrival: Arrival) -> Credential:
 def refuse_exposed(arrival: Arrival, destination: Destination, rule: Rule) -> None:
     """Refuse a token that would leave unencrypted, or to a server that nobody verified."""
     refuse_plaintext(rule, destination, stays_here=arrival.stays_here)
-    if not arrival.upstream_verified and not (arrival.stays_here and is_loopback(destination.host)):
+    if not is_vouched_for(
+        destination.host, verified=arrival.upstream_verified, stays_here=arrival.stays_here
+    ):
         raise UpstreamNotVerified(
             "ssl_insecure or validate_inbound_headers=false is set: a token goes to loopback only"
         )
+
+
+def is_vouched_for(host: str, *, verified: bool, stays_here: bool) -> bool:
+    """Whether a server is what it is taken for: its certificate was verified, or it is this machine."""
+    return verified or (stays_here and is_loopback(host))

@@ -17,7 +17,6 @@ from clientcreds_proxy.migrate.envoy.injector import Injector, enabled, injector
 from clientcreds_proxy.migrate.envoy.place import Route, domains, route
 from clientcreds_proxy.migrate.notes import Page
 from clientcreds_proxy.migrate.read import documents, refuse
-from clientcreds_proxy.rules.host import is_loopback, split_host_port
 
 _ANSWERS = ("direct_response", "redirect", "non_forwarding_action")  # instead of `route`
 _OF_ONE_CLUSTER = (
@@ -213,7 +212,7 @@ def _placed(match: Match, hosts: tuple[str, ...], schemes: tuple[str, ...]) -> M
 def _add(rule: Rule, made: Injector, cluster: Cluster | None, file: _File) -> None:
     rule.source = made.source
     rule.keys = {**rule.keys, **made.rule}
-    if "http" in rule.match.schemes and not all(_is_loopback(host) for host in rule.match.hosts):
+    if "http" in rule.match.schemes and not rule.match.stays_here:
         rule.keys["allow_plain_http"] = True
         at = cluster.at if cluster else rule.at
         file.draft.group(at, "plain http: the token leaves unencrypted, as it does from Envoy")
@@ -221,10 +220,3 @@ def _add(rule: Rule, made: Injector, cluster: Cluster | None, file: _File) -> No
         rule.off = _FILL_IN
         rule.at.lost(f"a cluster without addresses: {_FILL_IN}")
     file.draft.rules.append(rule)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return is_loopback(split_host_port(host)[0])
-    except ValueError:
-        return False

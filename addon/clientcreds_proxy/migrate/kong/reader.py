@@ -11,7 +11,6 @@ from clientcreds_proxy.migrate.kong.place import Service, before, behind, servic
 from clientcreds_proxy.migrate.kong.plugins import Attached, Plugins, name_of, owner
 from clientcreds_proxy.migrate.notes import Page
 from clientcreds_proxy.migrate.read import documents, refuse
-from clientcreds_proxy.rules.host import is_loopback, split_host_port
 
 _TEMPLATE = "a template, no configuration; expected deck's file, where only values are ${{ env … }}"
 
@@ -83,17 +82,10 @@ def _matches(route: At, api: Service, draft: Draft) -> Iterator[tuple[Match, str
 def _attach(rule: Rule, attached: Attached, draft: Draft) -> None:
     rule.source = attached.source
     keys: dict[str, Value] = dict(attached.rule)
-    if rule.match.schemes == ("http",) and not all(_is_loopback(host) for host in rule.match.hosts):
+    if rule.match.schemes == ("http",) and not rule.match.stays_here:
         draft.group(rule.at, "plain http: the token leaves unencrypted, as it does from Kong")
         keys["allow_plain_http"] = True
     rule.keys = keys
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return is_loopback(split_host_port(host)[0])
-    except ValueError:
-        return False
 
 
 def _finish(root: At) -> None:

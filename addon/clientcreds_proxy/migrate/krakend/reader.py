@@ -14,7 +14,6 @@ from clientcreds_proxy.migrate.krakend.modifiers import modifiers
 from clientcreds_proxy.migrate.krakend.place import Address, addresses, pattern
 from clientcreds_proxy.migrate.notes import Page
 from clientcreds_proxy.migrate.read import documents, refuse
-from clientcreds_proxy.rules.host import is_loopback, split_host_port
 
 _TEMPLATE = (
     "a template, no configuration; expected what KrakenD makes of it: "
@@ -154,17 +153,10 @@ def _rules(backend: At, endpoint: At, root: At, draft: Draft) -> Iterator[Rule]:
 
 def _plain_http(rule: Rule, draft: Draft) -> dict[str, Value]:
     """What lets a token leave unencrypted, as it did from the gateway."""
-    if "http" not in rule.match.schemes or all(_is_loopback(host) for host in rule.match.hosts):
+    if "http" not in rule.match.schemes or rule.match.stays_here:
         return {}
     draft.group(rule.at.at("host"), "plain http: the token leaves unencrypted, as it does from KrakenD")
     return {"allow_plain_http": True}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return is_loopback(split_host_port(host)[0])
-    except ValueError:
-        return False
 
 
 def _extra_config(extra: At, misplaced: str | None) -> None:
