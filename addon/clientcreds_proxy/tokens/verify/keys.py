@@ -1,8 +1,9 @@
 """The keys of authorization servers: fetched when a token is first verified, then when they are old.
 
-A token that names a key which is not there makes them be fetched again, but not more often than every
-`AGAIN_SECONDS`: whoever makes up key ids must not make us ask. Where fetching fails, what is known serves on.
-One fetch at a time for each server. Not in it: the network (`look.py`), the keys themselves (`jwks.py`).
+A token that names a key which is not there makes them be fetched again: at once, however young the known
+ones are, for a server may exchange its keys a moment after we looked; but not more often than every
+`AGAIN_SECONDS`, for whoever makes up key ids must not make us ask. Where fetching fails, what is known serves
+on. One fetch at a time for each server. Not in it: the network (`look.py`), the keys themselves (`jwks.py`).
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class LookForKeys(Protocol):
 class _Record:
     keys: KeySet | None = None
     fresh_until: Instant = LONG_AGO
-    again_from: Instant = LONG_AGO
+    again_from: Instant = LONG_AGO  # for a key that is not there
     failure: TokenFailure | None = None  # of the last fetch
     looking: asyncio.Task[None] | None = None
 
@@ -59,7 +60,7 @@ class Keys:
         """The keys at `url` that may have signed; raises `TokenInvalid` where there are none to be had."""
         record = self._records.setdefault((url, spec.client.tls, spec.client.proxy), _Record())
         found = record.keys.candidates(header) if record.keys else ()
-        if not found or past(self._clock.now(), record.fresh_until):
+        if past(self._clock.now(), record.fresh_until) or (not found and self._may_look_again(record)):
             await self._fetch(record, spec, url)
             found = record.keys.candidates(header) if record.keys else ()
         if found:
@@ -78,11 +79,18 @@ class Keys:
         if looks:
             await asyncio.wait(looks, timeout=CLOSE_SECONDS)
 
+    def _may_look_again(self, record: _Record) -> bool:
+        """Whether a key that is not among the known ones is worth a fetch now; notes that there was one."""
+        now = self._clock.now()
+        if record.keys is None or record.looking is not None:
+            return True
+        if not past(now, record.again_from):
+            return False
+        record.again_from = later(now, AGAIN_SECONDS)
+        return True
+
     async def _fetch(self, record: _Record, spec: SourceSpec, url: str) -> None:
         if record.looking is None:
-            if not past(self._clock.now(), record.again_from):
-                return
-            record.again_from = later(self._clock.now(), AGAIN_SECONDS if record.keys else 0.0)
             record.looking = asyncio.get_running_loop().create_task(self._renew(record, spec, url))
         await asyncio.wait((record.looking,))
 
@@ -98,6 +106,5 @@ class Keys:
         else:
             record.keys, record.failure = found.keys, None
             record.fresh_until = later(self._clock.now(), found.kept_seconds)
-            record.again_from = later(self._clock.now(), AGAIN_SECONDS)
         finally:
             record.looking = None
