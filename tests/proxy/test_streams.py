@@ -20,7 +20,11 @@ from tests.simulators.http2_api import Stream
 
 pytestmark = pytest.mark.anyio
 
-KINDS = {"usual": Kind(lanes=40)}
+MODIFIER = "{header.Append: {scope: [request, response], name: X-Group, value: '1'}}"
+KINDS = {
+    "usual": Kind(lanes=40),
+    "claims": Kind(rule=f"forward_headers: {{X-Subject: sub}}, modifiers: [{MODIFIER}]"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +299,22 @@ async def test_http2_requests_share_one_token(stage: Stage, lane: Lane) -> None:
     assert {(answer.status_code, answer.http_version) for answer in answers} == {(200, "HTTP/2")}
     assert lane.http2_api.all("authorization") == ["Bearer t1"] * 20
     assert len(lane.idp.seen) == 1
+
+
+async def test_http2_names_its_headers_in_small_letters(stage: Stage) -> None:
+    """RFC 9113 §8.2; mitmproxy would mend it with a line in its log for each of ours."""
+    lane = stage.lane("claims")
+
+    async with stage.proxy.client(http2=True) as client:
+        answer = await client.get(lane.http2)
+    await stage.logged(lane, 1)
+
+    assert answer.headers["cache-control"] == "private"
+    assert answer.headers["x-group"] == "1"
+    assert lane.http2_api.all("x-group") == ["1"]
+    assert lane.http2_api.all("x-subject") == [""]
+    assert lane.http2_api.all("authorization") == ["Bearer t1"]
+    assert "Lowercased" not in stage.proxy.output
 
 
 async def test_kept_connection_serves_many_requests(stage: Stage, lane: Lane) -> None:

@@ -11,7 +11,7 @@ from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
 from clientcreds_proxy.errors import CallerUnauthorized, ModifierFailed, Refusal, ShuttingDown
-from clientcreds_proxy.proxy import closed, refusal
+from clientcreds_proxy.proxy import closed, facts, refusal
 from clientcreds_proxy.proxy.connections import ConnectionHooks, hide_proxy_login
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
 from clientcreds_proxy.proxy.guard import Guard
@@ -169,6 +169,7 @@ class ClientCreds(ConnectionHooks):
             if self._gone:
                 raise ShuttingDown("the script was loaded again while this request waited for its token")
             attach.attach(flow, passage, decision, self._wire)
+            facts.write_names_small(flow.request)
         flow.comment = passage.comment
 
     @fail_closed

@@ -156,6 +156,17 @@ def write_response(response: http.Response, before: Response, after: Response) -
     response.headers = _headers(list(after.headers))
 
 
+def write_names_small(message: http.Message) -> None:
+    """Name the headers of an HTTP/2 or HTTP/3 message in small letters (RFC 9113 §8.2, RFC 9114 §4.2).
+
+    mitmproxy would do that later, with a line in its log for each name; where its
+    `normalize_outbound_headers` is off it would not, and the API would end the connection.
+    """
+    if message.is_http2 or message.is_http3:
+        fields = message.headers.fields
+        message.headers.fields = tuple((name.lower(), value) for name, value in fields)
+
+
 def _server_name(flow: http.HTTPFlow) -> str | None:
     """The TLS name that the client sent inside its tunnel; without a tunnel it names the proxy itself."""
     client = flow.client_conn

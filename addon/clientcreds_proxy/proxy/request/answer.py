@@ -56,6 +56,7 @@ async def _second_answer(flow: http.HTTPFlow, passage: Passage, wire: Wire) -> h
     if passage.sent is not None and passage.sent.body is not None:
         bodies.put(request, passage.sent.body)
     attach_again(request, passage, decision, wire)
+    facts.write_names_small(request)
     second = await retry.send_again(flow, request)
     if second is not None:
         _keep_nonce(passage, request, second)
@@ -92,6 +93,7 @@ def finish_head(flow: http.HTTPFlow, passage: Passage) -> None:
     if passage.obtained is not None and not any(name in response.headers for name in CACHING):
         # RFC 9111 §3.5: the client's cache saw no Authorization, and would share this answer
         response.headers["Cache-Control"] = "private"
+    facts.write_names_small(response)
     response.stream = True if passage.answer_body is None else bodies.instead(passage.answer_body)
     if flow.request.is_http2:
         hold_to_pace(flow, "response")
