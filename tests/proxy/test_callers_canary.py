@@ -126,6 +126,23 @@ async def test_no_secret_shows_in_what_counts_as_none(api: Api, folder: Path) ->
     assert all(word in stored for word in ("/a?kept=1", "Bearer kept", "kept=2"))
 
 
+async def test_no_secret_shows_in_what_is_refused_for_another_reason(api: Api, folder: Path) -> None:
+    """Credentials that were not looked at, for those in another place counted."""
+    flows, here = folder / "flows", f"localhost:{api.port}"
+    by_header, by_proxy, by_query, by_form = places(SECRET)
+    headers, form = (*by_header[1], *by_proxy[1], FORM), by_form[2]
+    async with AuthorizationServer(clients={"alice": SECRET}).running() as idp:
+        text = rules(idp, api.port, 2, "text")
+        async with mitmdump(text, "-w", str(flows), folder=folder) as proxy, dial(proxy.port) as line:
+            answers = [
+                await ask(line, here, path + by_query[0], *headers, body=form)
+                for path in ("/denied", "/a//b")
+            ]
+
+    assert [answer.reason for answer in answers] == ["client_denied", "ambiguous_path"]
+    assert shown(flows.read_text("latin-1"), SECRET) == []
+
+
 async def test_no_secret_shows_in_what_others_answer(api: Api, folder: Path) -> None:
     """Those of proxyauth come before the form does, another addon's while it is waited for."""
     flows, here = folder / "flows", f"localhost:{api.port}"

@@ -10,7 +10,7 @@ import time
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
-from clientcreds_proxy.errors import CallerUnauthorized, ModifierFailed, Refusal, ShuttingDown
+from clientcreds_proxy.errors import ModifierFailed, Refusal, ShuttingDown
 from clientcreds_proxy.proxy import closed, facts, refusal
 from clientcreds_proxy.proxy.connections import ConnectionHooks, hide_proxy_login
 from clientcreds_proxy.proxy.fail_closed import fail_closed, or_refuse
@@ -140,6 +140,8 @@ class ClientCreds(ConnectionHooks):
         if flow.response is not None:
             if passage is None or passage.waits_for_body:
                 self._hide_login(flow)  # answered before: by mitmproxy, or by another addon
+            elif passage.refused is not None:
+                self._callers.hide_refused(flow, passage)  # its body has come since
             return
         if passage is None:
             return
@@ -220,8 +222,7 @@ class ClientCreds(ConnectionHooks):
             self.house.log.event("error", "a modifier failed", {"rule": rule, "why": why})
         if passage is not None:
             passage.refused = ours
-            if isinstance(refused, CallerUnauthorized):
-                self._callers.hide_refused(flow, passage)
+            self._callers.hide_refused(flow, passage)
             self._forget(passage)
             flow.comment = passage.comment
         refusal.refuse(flow, ours)

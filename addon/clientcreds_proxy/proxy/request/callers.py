@@ -113,7 +113,10 @@ class Callers:
         self.take(flow, passage)
 
     def hide_refused(self, flow: http.HTTPFlow, passage: Passage) -> None:
-        """Take out what was no good, or looked at no more: a refused request goes nowhere, and is stored."""
+        """Take out what was no good, or looked at no more: a refused request goes nowhere, and is stored.
+
+        Its body may come later.
+        """
         caller = _caller_of(passage)
         if caller is None:
             return
@@ -125,7 +128,7 @@ class Callers:
             return
         if "query" in caller.places:
             request.path = target_without(request.path)
-        if "body" in caller.places and passage.waits_for_body:
+        if request.raw_content and _looks_in_body(caller, request):
             request.content = _without(request)
 
     def take(self, flow: http.HTTPFlow, passage: Passage) -> None:
