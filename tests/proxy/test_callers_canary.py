@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from clientcreds_proxy.proxy.request.callers import LARGEST_FORM
 from tests.proxy.harness import mitmdump
 from tests.proxy.lines import Answer, Line, dial
 from tests.proxy.test_canary import shown
@@ -105,7 +106,7 @@ async def test_no_secret_of_a_caller_shows(
 
 
 async def test_no_secret_shows_in_what_counts_as_none(api: Api, folder: Path) -> None:
-    """Credentials that come twice, or stand behind others that are refused."""
+    """Credentials that come twice, stand in too large a form, or behind others that are refused."""
     flows, here = folder / "flows", f"localhost:{api.port}"
     by_header, _, by_query, by_form = places(SECRET)
     basic, form = by_header[1][0], by_form[2]
@@ -118,12 +119,13 @@ async def test_no_secret_shows_in_what_counts_as_none(api: Api, folder: Path) ->
                 await ask(line, here, "/a", *refused, basic),
                 await ask(line, here, f"/a{by_query[0]}&client_id=x&kept=1", "Authorization: Bearer kept"),
                 await ask(line, here, "/a", FORM, body=f"{form}&client_id=x&kept=2"),
+                await ask(line, here, "/a", FORM, body=f"{form}&kept={'3' * LARGEST_FORM}"),
             ]
 
-    assert [(answer.status, answer.reason) for answer in answers] == [(401, "caller_unauthorized")] * 4
+    assert [(answer.status, answer.reason) for answer in answers] == [(401, "caller_unauthorized")] * 5
     stored = flows.read_text("latin-1")
     assert shown(stored, SECRET, WRONG) == []
-    assert all(word in stored for word in ("/a?kept=1", "Bearer kept", "kept=2"))
+    assert all(word in stored for word in ("/a?kept=1", "Bearer kept", "kept=2", "kept=333"))
 
 
 async def test_no_secret_shows_in_what_is_refused_for_another_reason(api: Api, folder: Path) -> None:

@@ -128,7 +128,7 @@ class Callers:
             return
         if "query" in caller.places:
             request.path = target_without(request.path)
-        if request.raw_content and _looks_in_body(caller, request):
+        if "body" in caller.places and request.raw_content and _is_form(request):  # also too large a one
             request.content = _without(request)
 
     def take(self, flow: http.HTTPFlow, passage: Passage) -> None:
@@ -175,13 +175,13 @@ def _looks_in_body(caller: Caller, request: http.Request) -> bool:
 
 
 def _may_be_form(request: http.Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     size = streams.announced_size(request)
-    return (
-        kind == FORM
-        and "content-encoding" not in request.headers
-        and (size is None or 0 < size <= LARGEST_FORM)
-    )
+    return _is_form(request) and (size is None or 0 < size <= LARGEST_FORM)
+
+
+def _is_form(request: http.Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == FORM and "content-encoding" not in request.headers
 
 
 def _take_out(place: Place, caller: Caller, flow: http.HTTPFlow, passage: Passage) -> None:
