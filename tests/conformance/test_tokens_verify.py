@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from joserfc.jwk import RSAKey
 
 from clientcreds_proxy.errors import TokenFailure, TokenInvalid
 from clientcreds_proxy.secret import Secret
@@ -128,6 +129,18 @@ async def test_new_key_is_found_at_once_when_a_token_names_it(idp: Server) -> No
 
     assert token.claims == idp.claims
     assert len(idp.asked(JWKS)) == 2
+
+
+@pytest.mark.parametrize("kid", ["k1", None])
+async def test_new_key_is_found_at_once_when_no_new_id_tells_of_it(idp: Server, kid: str | None) -> None:
+    await idp.fetch()
+    new = RSAKey.generate_key(2048)
+    idp.token = jwt(idp.claims, key=new, kid=kid)
+    idp.publish_keys({**new.as_dict(private=False), "kid": "k1"})
+
+    token = await idp.fetch()
+
+    assert token.claims == idp.claims
 
 
 async def test_made_up_key_ids_do_not_make_us_ask_again_and_again(idp: Server) -> None:

@@ -1,8 +1,8 @@
 """The keys of authorization servers: fetched when a token is first verified, then when they are old.
 
-A token that names a key which is not there makes them be fetched again: at once, however young the known
-ones are, for a server may exchange its keys a moment after we looked; but not more often than every
-`AGAIN_SECONDS`, for whoever makes up key ids must not make us ask. Where fetching fails, what is known serves
+A token that none of them has signed makes them be fetched again: at once, however young the known ones are, for
+a server may exchange its keys a moment after we looked; but not more often than every `AGAIN_SECONDS`, for
+whoever makes up key ids must not make us ask. Where fetching fails, what is known serves
 on. One fetch at a time for each server. Not in it: the network (`look.py`), the keys themselves (`jwks.py`).
 """
 
@@ -42,7 +42,7 @@ class LookForKeys(Protocol):
 class _Record:
     keys: KeySet | None = None
     fresh_until: Instant = LONG_AGO
-    again_from: Instant = LONG_AGO  # for a key that is not there
+    again_from: Instant = LONG_AGO  # for a token that none of them has signed
     failure: TokenFailure | None = None  # of the last fetch
     looking: asyncio.Task[None] | None = None
 
@@ -56,11 +56,18 @@ class Keys:
         self._warn = warn
         self._records: dict[_Key, _Record] = {}
 
-    async def candidates(self, spec: SourceSpec, url: str, header: SignatureHeader) -> tuple[PublicKey, ...]:
-        """The keys at `url` that may have signed; raises `TokenInvalid` where there are none to be had."""
+    async def candidates(
+        self, spec: SourceSpec, url: str, header: SignatureHeader, *, again: bool = False
+    ) -> tuple[PublicKey, ...]:
+        """The keys at `url` that may have signed; raises `TokenInvalid` where there are none to be had.
+
+        `again`: those that are known have not. A new key may bear the old one's id, or none.
+        """
         record = self._records.setdefault((url, spec.client.tls, spec.client.proxy), _Record())
         found = record.keys.candidates(header) if record.keys else ()
-        if past(self._clock.now(), record.fresh_until) or (not found and self._may_look_again(record)):
+        if past(self._clock.now(), record.fresh_until) or (
+            (again or not found) and self._may_look_again(record)
+        ):
             await self._fetch(record, spec, url)
             found = record.keys.candidates(header) if record.keys else ()
         if found:
@@ -80,7 +87,7 @@ class Keys:
             await asyncio.wait(looks, timeout=CLOSE_SECONDS)
 
     def _may_look_again(self, record: _Record) -> bool:
-        """Whether a key that is not among the known ones is worth a fetch now; notes that there was one."""
+        """Whether a token that no known key has signed is worth a fetch now; notes that there was one."""
         now = self._clock.now()
         if record.keys is None or record.looking is not None:
             return True

@@ -68,7 +68,12 @@ class Verifier:
             return token.claims or {}
         value = token.value.reveal()
         header = signature_header(value)
-        return verified(value, header, await self._keys.candidates(spec, jwks_url, header))
+        known = await self._keys.candidates(spec, jwks_url, header)
+        try:
+            return verified(value, header, known)
+        except TokenInvalid:
+            others = await self._keys.candidates(spec, jwks_url, header, again=True)
+        return verified(value, header, others)
 
     async def _introspected(self, session: Session, spec: SourceSpec, granted: Granted, url: str) -> Claims:
         refusals: list[TokenInvalid] = []
