@@ -1,9 +1,9 @@
 """The keys of authorization servers: fetched when a token is first verified, then when they are old.
 
-A token that none of them has signed makes them be fetched again: at once, however young the known ones are, for
-a server may exchange its keys a moment after we looked; but not more often than every `AGAIN_SECONDS`, for
-whoever makes up key ids must not make us ask. Where fetching fails, what is known serves
-on. One fetch at a time for each server. Not in it: the network (`look.py`), the keys themselves (`jwks.py`).
+A token that none of them has signed makes them be fetched again: at once, however young the known ones are,
+for a server may exchange its keys a moment after we looked; but not more often than every `AGAIN_SECONDS`,
+for whoever makes up key ids must not make us ask. Where fetching fails, what is known serves on. One fetch
+at a time for each server. Not in it: the network (`look.py`), the keys themselves (`jwks.py`).
 """
 
 import asyncio
