@@ -346,6 +346,45 @@ async def test_jwt_is_asked_about_where_no_keys_are_known(idp: Server) -> None:
     assert token.claims == {"active": True, "sub": "app"}
 
 
+async def test_what_is_not_configured_is_discovered(idp: Server) -> None:
+    """Each of the two by itself."""
+    idp.introspected = Reply(body=b'{"active": true, "sub": "asked"}')
+    publish(idp.server, jwks_uri=idp.url(JWKS), introspection_endpoint=idp.url(INTROSPECTION))
+    by_keys = idp.spec(Verify(jwks_url=idp.url(JWKS)), issuer=idp.url(""))
+    by_asking = idp.spec(Verify(introspection_url=idp.url(INTROSPECTION)), issuer=idp.url(""))
+
+    signed = [(await idp.fetch(spec)).claims for spec in (by_keys, by_asking)]
+    idp.token = "opaque"
+    asked = [(await idp.fetch(spec)).claims for spec in (by_keys, by_asking)]
+
+    assert signed == [idp.claims] * 2
+    assert asked == [{"active": True, "sub": "asked"}] * 2
+
+
+async def test_nothing_is_discovered_where_all_that_a_token_needs_is_configured(idp: Server) -> None:
+    for verify in (Verify(jwks_url=idp.url(JWKS)), Verify(signature=False)):
+        assert (await idp.fetch(idp.spec(verify, issuer=idp.url("")))).claims == idp.claims
+    assert all(not seen.target.startswith("/.well-known/") for seen in idp.server.seen)
+
+
+async def test_jwt_is_asked_about_where_its_issuer_can_not_be(idp: Server) -> None:
+    idp.introspected = Reply(body=b'{"active": true, "sub": "asked"}')
+    verify = Verify(introspection_url=idp.url(INTROSPECTION))
+
+    token = await idp.fetch(idp.spec(verify, issuer=idp.url("")))
+
+    assert token.claims == {"active": True, "sub": "asked"}
+
+
+async def test_opaque_token_is_invalid_where_nobody_says_who_to_ask(idp: Server) -> None:
+    idp.token = "opaque"
+
+    failure = await idp.failure(idp.spec(Verify(jwks_url=idp.url(JWKS)), issuer=idp.url("")))
+
+    assert isinstance(failure, TokenInvalid)
+    assert "the token can't be verified: " in failure.detail
+
+
 async def test_source_without_verify_asks_nobody(idp: Server) -> None:
     token = await idp.fetch(replace(idp.spec(), verify=None))
 

@@ -10,7 +10,13 @@ from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
 
-from clientcreds_proxy.errors import TokenBackoff, TokenInvalid, TokenMalformed, TokenUnavailable
+from clientcreds_proxy.errors import (
+    TokenBackoff,
+    TokenFailure,
+    TokenInvalid,
+    TokenMalformed,
+    TokenUnavailable,
+)
 from clientcreds_proxy.tokens.asking.answer import MAX_BYTES, host_of
 from clientcreds_proxy.tokens.claims.values import Claims
 from clientcreds_proxy.tokens.model import Clock, SourceSpec, Token, Verify
@@ -21,6 +27,8 @@ from clientcreds_proxy.tokens.server.session import Request, Session
 from clientcreds_proxy.tokens.verify.checks import check_introspected, check_jwt, check_opaque
 from clientcreds_proxy.tokens.verify.jwks import signature_header, verified
 from clientcreds_proxy.tokens.verify.keys import Keys
+
+_UNREACHABLE = (TokenUnavailable, TokenBackoff, TokenMalformed)
 
 
 class Verifier:
@@ -37,7 +45,7 @@ class Verifier:
         verify, token = spec.verify, granted.token
         if verify is None:
             return token
-        jwks_url, introspection_url = await self._places(spec, verify)
+        jwks_url, introspection_url = await self._places(spec, verify, token)
         wall = self._clock.now().wall
         if token.claims is not None and (jwks_url is not None or not verify.signature):
             claims = await self._of_jwt(spec, verify, token, jwks_url)
@@ -55,13 +63,22 @@ class Verifier:
             return token
         return replace(token, claims=claims)
 
-    async def _places(self, spec: SourceSpec, verify: Verify) -> tuple[str | None, str | None]:
-        """Where the keys are and where tokens are asked about: as configured, else as discovered."""
+    async def _places(self, spec: SourceSpec, verify: Verify, token: Token) -> tuple[str | None, str | None]:
+        """Where the keys are and where tokens are asked about: as configured, else as discovered.
+
+        Nothing is discovered where what this token needs is configured.
+        """
         jwks_url, introspection_url = verify.jwks_url, verify.introspection_url
-        if jwks_url is None and introspection_url is None and spec.issuer is not None:
+        is_known = introspection_url if token.claims is None else jwks_url or not verify.signature
+        if is_known or spec.issuer is None:
+            return jwks_url, introspection_url
+        try:
             metadata = await self._discovery.metadata(spec, spec.issuer)
-            jwks_url, introspection_url = metadata.jwks_uri, metadata.introspection_endpoint
-        return jwks_url, introspection_url
+        except _UNREACHABLE as failure:
+            if introspection_url is None:
+                raise _unverifiable(failure) from failure
+            return None, introspection_url  # it can be asked about a JWT, too
+        return jwks_url or metadata.jwks_uri, introspection_url or metadata.introspection_endpoint
 
     async def _of_jwt(self, spec: SourceSpec, verify: Verify, token: Token, jwks_url: str | None) -> Claims:
         if not verify.signature or jwks_url is None:
@@ -81,10 +98,8 @@ class Verifier:
             try:
                 ask = partial(self._ask, session, asking, replace(granted, attempt=attempt), url)
                 return await session.patiently(ask)
-            except (TokenUnavailable, TokenBackoff, TokenMalformed) as failure:
-                raise TokenInvalid(
-                    f"the token can't be verified: {failure.detail}", hint=failure.hint
-                ) from failure
+            except _UNREACHABLE as failure:
+                raise _unverifiable(failure) from failure
             except TokenInvalid as refusal:
                 refusals.append(refusal)
         raise refusals[0]
@@ -113,6 +128,10 @@ class Verifier:
             max_bytes=MAX_BYTES,
         )
         return _read(received.status, received.body, url)
+
+
+def _unverifiable(failure: TokenFailure) -> TokenInvalid:
+    return TokenInvalid(f"the token can't be verified: {failure.detail}", hint=failure.hint)
 
 
 def _as_client(spec: SourceSpec, worked: Attempt) -> Iterator[tuple[SourceSpec, Attempt]]:
