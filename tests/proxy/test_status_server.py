@@ -24,6 +24,7 @@ from tests.unit.cli.running import run
 pytestmark = pytest.mark.anyio
 
 SECRET, TOKEN = "canarySecret", "canaryToken"
+NOTHING_KEPT = httpx.Limits(max_keepalive_connections=0)  # each request asks for a connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,7 +365,7 @@ async def test_status_server_moves_with_the_configuration_and_goes_with_it(
 
     async with (
         mitmdump(config(idp, api, first), folder=folder) as proxy,
-        httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE, limits=NOTHING_KEPT) as client,
     ):
         file = await announced(folder / "clientcreds", proxy.process.pid)
         path.write_text(config(idp, api, second))

@@ -67,12 +67,13 @@ class StatusServer:
 
     def close(self) -> None:
         """Free the port at once, and be found no more."""
-        if self._folder is not None and self._announced is not None:
-            runtime.retract(self._folder, os.getpid())
-        last, self._server, self._address, self._announced = self._server, None, None, None
+        last, self._server = self._server, None
         if last is not None:
             last.stop()
             self._closed = asyncio.get_running_loop().create_task(last.close_all_connections())
+        if self._folder is not None and self._announced is not None:
+            runtime.retract(self._folder, os.getpid())  # whoever sees that has seen the port free
+        self._address = self._announced = None
 
     async def _keep(self) -> None:
         told, pause = "", START_LOOK_SECONDS
