@@ -9,5 +9,6 @@ proof/      how a client proves itself: secrets, signed assertions, certificates
 asking/     the token request and its answer
 server/     the way there: HTTP with it, and what it says about itself
 verify/     whether what a token says is true; claims/: what it says, and conditions on that
-model.py    the nouns; clock.py: the real clock; remarks.py: what a good server could do better
+model.py    the nouns; clock.py: the real clock; ending.py: how what runs in the background ends
+remarks.py  what a good server could do better
 """

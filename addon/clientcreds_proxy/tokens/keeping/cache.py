@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from clientcreds_proxy.errors import InternalError, Refusal, ShuttingDown, TokenFailure
+from clientcreds_proxy.tokens.ending import end
 from clientcreds_proxy.tokens.keeping.entry import Entry, Standing, again
 from clientcreds_proxy.tokens.model import Clock, Observer, SourceEvent, Token
-
-CLOSE_SECONDS = 2.0  # for cancelled flights to close their connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +128,7 @@ class TokenCache:
     async def aclose(self) -> None:
         """End all flights; whoever waits is told so."""
         self._closed = True
-        flights = tuple(self._flights)
-        for flight in flights:
-            flight.cancel()
-        if flights:
-            await asyncio.wait(flights, timeout=CLOSE_SECONDS)
+        await end(tuple(self._flights))
 
     def _take_off(self, slot: _Slot, demand: Demand) -> None:
         slot.flying = True

@@ -24,6 +24,8 @@ CIRCUIT_FAILURES = 5
 CIRCUIT_SECONDS = 30.0
 DROP_INTERVAL_SECONDS = 5.0
 
+LONG_AGO = Instant(boot=float("-inf"), wall=float("-inf"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:

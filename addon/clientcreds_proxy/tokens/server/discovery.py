@@ -12,7 +12,8 @@ from typing import Protocol
 from clientcreds_proxy.errors import TokenFailure, TokenMalformed, TokenUnavailable
 from clientcreds_proxy.secret import Secret
 from clientcreds_proxy.tokens.asking.answer import host_of
-from clientcreds_proxy.tokens.keeping.entry import again, later, past
+from clientcreds_proxy.tokens.ending import end
+from clientcreds_proxy.tokens.keeping.entry import LONG_AGO, again, later, past
 from clientcreds_proxy.tokens.model import (
     Client,
     ClientTls,
@@ -27,8 +28,6 @@ from clientcreds_proxy.tokens.proof.client_auth import presents_certificate
 from clientcreds_proxy.tokens.server.metadata import Found, Metadata
 
 RETRY_SECONDS = 60.0  # after a failed look, where older metadata serves on, and before one is doubted
-CLOSE_SECONDS = 2.0
-LONG_AGO = Instant(boot=float("-inf"), wall=float("-inf"))
 
 # Trust and way belong to it: what one source took without verification is not another one's truth.
 _Key = tuple[str | None, ClientTls, Secret | None]
@@ -102,11 +101,7 @@ class Discovery:
 
     async def aclose(self) -> None:
         """End all looks."""
-        looks = [record.looking for record in self._records.values() if record.looking is not None]
-        for look in looks:
-            look.cancel()
-        if looks:
-            await asyncio.wait(looks, timeout=CLOSE_SECONDS)
+        await end([record.looking for record in self._records.values() if record.looking is not None])
 
     async def _renew(self, record: _Record, spec: SourceSpec, issuer: str) -> TokenFailure | None:
         """Look, and note what was found, or that nothing was; the failure is for those who have nothing."""

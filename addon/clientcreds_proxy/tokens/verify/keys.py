@@ -12,9 +12,9 @@ from typing import Protocol
 
 from clientcreds_proxy.errors import TokenFailure, TokenInvalid
 from clientcreds_proxy.secret import Secret
-from clientcreds_proxy.tokens.keeping.entry import later, past
+from clientcreds_proxy.tokens.ending import end
+from clientcreds_proxy.tokens.keeping.entry import LONG_AGO, later, past
 from clientcreds_proxy.tokens.model import Client, ClientTls, Clock, Instant, SourceSpec, SourceWarning, Warn
-from clientcreds_proxy.tokens.server.discovery import CLOSE_SECONDS, LONG_AGO
 from clientcreds_proxy.tokens.verify.jwks import KeySet, PublicKey, SignatureHeader
 
 AGAIN_SECONDS = 30.0
@@ -80,11 +80,7 @@ class Keys:
 
     async def aclose(self) -> None:
         """End all fetches."""
-        looks = [record.looking for record in self._records.values() if record.looking is not None]
-        for look in looks:
-            look.cancel()
-        if looks:
-            await asyncio.wait(looks, timeout=CLOSE_SECONDS)
+        await end([record.looking for record in self._records.values() if record.looking is not None])
 
     def _may_look_again(self, record: _Record) -> bool:
         """Whether a token that no known key has signed is worth a fetch now; notes that there was one."""
